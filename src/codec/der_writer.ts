@@ -1,0 +1,144 @@
+/**
+ * Writing DER: values are described first and laid out once, so that a large
+ * content (an image) is copied a single time.
+ *
+ * @module
+ */
+import { compareBytes, contextTag, tags } from "./der.ts";
+import { encodeText } from "./text.ts";
+
+/** A value still in parts: its encoding's size is known, its bytes are not laid out. */
+export interface Der {
+  readonly tag: number;
+  /** Bytes of the content. */
+  readonly length: number;
+  readonly content: Uint8Array | readonly Der[];
+}
+
+/** An already encoded value inside another: the tag -1 says that the content has its own header. */
+export function encoded(bytes: Uint8Array): Der {
+  return { tag: -1, length: bytes.length, content: bytes };
+}
+
+export function primitive(tag: number, content: Uint8Array): Der {
+  return { tag, length: content.length, content };
+}
+
+export function constructed(tag: number, children: readonly (Der | undefined)[]): Der {
+  const present = children.filter((child) => child !== undefined);
+  let length = 0;
+  for (const child of present) length += size(child);
+  return { tag, length, content: present };
+}
+
+/** Absent members (undefined) are left out. */
+export function sequence(...children: readonly (Der | undefined)[]): Der {
+  return constructed(tags.sequence, children);
+}
+
+export function sequenceOf<T>(items: readonly T[], write: (item: T) => Der): Der {
+  return constructed(tags.sequence, items.map(write));
+}
+
+/** SET OF in DER's order (X.690 section 11.6). */
+export function setOf<T>(items: readonly T[], write: (item: T) => Der): Der {
+  const members = items.map((item) => encodeDer(write(item))).sort(compareBytes);
+  return constructed(tags.set, members.map(encoded));
+}
+
+/** `[n] EXPLICIT`. */
+export function explicit(n: number, child: Der): Der {
+  return constructed(contextTag(n), [child]);
+}
+
+/** `[n] EXPLICIT OPTIONAL`. */
+export function optionalExplicit<T>(n: number, value: T | undefined, write: (value: T) => Der): Der | undefined {
+  return value === undefined ? undefined : explicit(n, write(value));
+}
+
+export function boolean(value: boolean): Der {
+  return primitive(tags.boolean, Uint8Array.of(value ? 0xff : 0));
+}
+
+/** An INTEGER, minimal. A number must be an integer. */
+export function integer(value: number | bigint): Der {
+  let rest = BigInt(value);
+  const bytes: number[] = [];
+  do {
+    bytes.unshift(Number(rest & 0xffn));
+    rest >>= 8n;
+  } while (!(rest === 0n && (bytes[0] ?? 0) < 0x80) && !(rest === -1n && (bytes[0] ?? 0) >= 0x80));
+  return primitive(tags.integer, Uint8Array.from(bytes));
+}
+
+export function octets(content: Uint8Array): Der {
+  return primitive(tags.octetString, content);
+}
+
+/** A BIT STRING of whole bytes. */
+export function bitString(content: Uint8Array): Der {
+  return primitive(tags.bitString, Buffer.concat([Uint8Array.of(0), content]));
+}
+
+export const nul: Der = primitive(tags.null, new Uint8Array(0));
+
+/** A UTF8String, by `encodeText`. */
+export function text(value: string): Der {
+  return primitive(tags.utf8String, encodeText(value));
+}
+
+/** An OBJECT IDENTIFIER from its dotted form. */
+export function oid(dotted: string): Der {
+  const [first = 0n, second = 0n, ...rest] = dotted.split(".").map(BigInt);
+  const bytes = [first * 40n + second, ...rest].flatMap((arc) => {
+    const groups = [Number(arc & 0x7fn)];
+    for (let left = arc >> 7n; left > 0n; left >>= 7n) groups.unshift(Number(left & 0x7fn) | 0x80);
+    return groups;
+  });
+  return primitive(tags.oid, Uint8Array.from(bytes));
+}
+
+/** Lays the value out. */
+export function encodeDer(value: Der): Uint8Array {
+  const bytes = new Uint8Array(size(value));
+  put(value, bytes, 0);
+  return bytes;
+}
+
+function size(value: Der): number {
+  return value.tag < 0 ? value.length : 1 + lengthSize(value.length) + value.length;
+}
+
+function put(value: Der, into: Uint8Array, start: number): number {
+  let at = start;
+  if (value.tag >= 0) {
+    into[at] = value.tag;
+    at = putLength(value.length, into, at + 1);
+  }
+  if (value.content instanceof Uint8Array) {
+    into.set(value.content, at);
+    return at + value.length;
+  }
+  for (const child of value.content) at = put(child, into, at);
+  return at;
+}
+
+function lengthSize(length: number): number {
+  if (length < 0x80) return 1;
+  let count = 1;
+  for (let rest = length; rest > 0; rest = Math.floor(rest / 0x100)) count++;
+  return count;
+}
+
+function putLength(length: number, into: Uint8Array, at: number): number {
+  const count = lengthSize(length);
+  if (count === 1) {
+    into[at] = length;
+    return at + 1;
+  }
+  into[at] = 0x80 | (count - 1);
+  for (let index = count - 1, rest = length; index > 0; index--, rest = Math.floor(rest / 0x100)) {
+    into[at + index] = rest % 0x100;
+  }
+  return at + count;
+}

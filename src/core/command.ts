@@ -1,0 +1,153 @@
+/**
+ * What a client asks for, and what it is answered.
+ *
+ * One value for each command of the protocol, whichever of its encodings it
+ * came in; `form` tells the reply's encoding where a client's age decides it.
+ *
+ * @module
+ */
+import type { Name, Path } from "./name.ts";
+import type { Policy } from "./policy.ts";
+import { unreachable } from "./result.ts";
+import type { Image, Settings, UnikernelConfig, UnikernelInfo } from "./unikernel.ts";
+
+/** Where a console subscription's history begins: at a time (ms since the Unix epoch), or with so many last lines. */
+export type ConsoleStart =
+  | { readonly kind: "since"; readonly time: number }
+  | { readonly kind: "count"; readonly count: number };
+
+/** The reply that a client of protocol age 4, 5 or today's understands. */
+export type InfoForm = "old4" | "old5" | "current";
+
+export type Command =
+  | { readonly kind: "console-add"; readonly count: number }
+  | { readonly kind: "console-subscribe"; readonly from: ConsoleStart }
+  | { readonly kind: "console-list-inactive" }
+  | { readonly kind: "stats-add"; readonly vmmdev: string; readonly pid: number; readonly network: readonly Tap[] }
+  | { readonly kind: "stats-remove" }
+  | { readonly kind: "stats-subscribe" }
+  | { readonly kind: "stats-initial" }
+  | { readonly kind: "unikernel-info"; readonly form: InfoForm }
+  | {
+      readonly kind: "unikernel-create";
+      readonly config: UnikernelConfig;
+      readonly image: Image;
+      readonly replace: boolean;
+    }
+  | { readonly kind: "unikernel-restart"; readonly settings?: Settings }
+  | { readonly kind: "unikernel-destroy" }
+  | { readonly kind: "unikernel-get"; readonly level: number }
+  | { readonly kind: "policy-info" }
+  | { readonly kind: "policy-add"; readonly policy: Policy }
+  | { readonly kind: "policy-remove" }
+  | { readonly kind: "block-info" }
+  /** `data` travels in the frame in the old form alone. */
+  | { readonly kind: "block-add"; readonly size: number; readonly data?: Image; readonly form: BlockForm }
+  | { readonly kind: "block-remove" }
+  /** The current form's content follows as a stream, the old form carries it in `data`. */
+  | { readonly kind: "block-set"; readonly compressed: boolean; readonly data?: Uint8Array }
+  | { readonly kind: "block-dump"; readonly level: number; readonly form: BlockForm };
+
+export type BlockForm = "old" | "current";
+
+/** A tap device and the bridge that it is on. */
+export interface Tap {
+  readonly bridge: string;
+  readonly tap: string;
+}
+
+export type Success =
+  | { readonly kind: "empty" }
+  | { readonly kind: "string"; readonly text: string }
+  | { readonly kind: "policies"; readonly policies: readonly Named<Policy>[] }
+  | { readonly kind: "block-devices"; readonly devices: readonly Named<BlockState>[] }
+  | { readonly kind: "unikernel-image"; readonly image: Image }
+  | { readonly kind: "old-block-device-image"; readonly image: Image }
+  | { readonly kind: "block-device-image"; readonly compressed: boolean }
+  | { readonly kind: "unikernels"; readonly form: InfoForm; readonly unikernels: readonly Named<UnikernelInfo>[] }
+  | { readonly kind: "consoles"; readonly names: readonly Name[] };
+
+/** Something with its name, as it stands in a listing. */
+export interface Named<T> {
+  readonly name: Name;
+  readonly value: T;
+}
+
+export interface BlockState {
+  /** MB. */
+  readonly size: number;
+  /** Whether a unikernel has it. */
+  readonly active: boolean;
+}
+
+/** One delegating certificate of a verified path. Times in ms since the Unix epoch. */
+export interface Level {
+  readonly label: Path[number];
+  readonly policy: Policy;
+  readonly notBefore: number;
+  readonly notAfter: number;
+  /** SHA-256 of the certificate. */
+  readonly fingerprint: Uint8Array;
+}
+
+/** A chain's whole request: one frame, one decision. */
+export interface ChainRequest {
+  /** From the trust anchor downwards. */
+  readonly levels: readonly Level[];
+  /** SHA-256 of the leaf certificate. */
+  readonly leaf: Uint8Array;
+  readonly label?: Path[number];
+  /** Earliest notAfter of the path, ms since the Unix epoch. */
+  readonly expires: number;
+  readonly command: Command;
+  /** Whether the image of a create follows the frame as a stream. */
+  readonly imageFollows: boolean;
+}
+
+export type Service = "daemon" | "console" | "stats";
+
+/** The one socket a command goes to. */
+export function serviceOf(command: Command): Service {
+  switch (command.kind) {
+    case "console-add":
+    case "console-subscribe":
+    case "console-list-inactive":
+      return "console";
+    case "stats-add":
+    case "stats-remove":
+    case "stats-subscribe":
+      return "stats";
+    case "stats-initial":
+    case "unikernel-info":
+    case "unikernel-create":
+    case "unikernel-restart":
+    case "unikernel-destroy":
+    case "unikernel-get":
+    case "policy-info":
+    case "policy-add":
+    case "policy-remove":
+    case "block-info":
+    case "block-add":
+    case "block-remove":
+    case "block-set":
+    case "block-dump":
+      return "daemon";
+    default:
+      return unreachable(command);
+  }
+}
+
+/** Whether a leaf may carry the command: what changes or watches one's own part of the tree, nothing internal. */
+export function allowedInLeaf(command: Command): boolean {
+  switch (command.kind) {
+    case "console-add":
+    case "stats-add":
+    case "stats-remove":
+    case "stats-initial":
+    case "policy-add":
+    case "policy-remove":
+      return false;
+    default:
+      return true;
+  }
+}
