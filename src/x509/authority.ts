@@ -1,0 +1,90 @@
+/**
+ * What a verified path allows and asks for: its delegations, its name, its command.
+ *
+ * The path of names comes from the intermediates that carry a policy, the
+ * anchor's end first; one that the CA made without a policy adds nothing.
+ *
+ * @module
+ */
+import type { DerError } from "../codec/der.ts";
+import { decodeExtension } from "../codec/extension.ts";
+import { allowedInLeaf, type ChainRequest, type Command, type Level } from "../core/command.ts";
+import { type Label, type NameError, parseLabel } from "../core/name.ts";
+import { err, ok, type Result } from "../core/result.ts";
+import type { Certificate } from "./certificate.ts";
+import type { VerifiedPath } from "./path.ts";
+
+/** A chain's request, but for what follows on its connection. */
+export type Authority = Omit<ChainRequest, "imageFollows">;
+
+/** `at` counts along the path: 0 is the leaf. */
+export type AuthorityError =
+  | { readonly kind: "extension-missing" }
+  | { readonly kind: "extension-undecodable"; readonly at: number; readonly error: DerError }
+  | { readonly kind: "command-not-allowed"; readonly command: Command["kind"] }
+  /** A delegation carries a policy and nothing else. */
+  | { readonly kind: "not-a-policy"; readonly at: number; readonly command: Command["kind"] }
+  | { readonly kind: "common-name-missing"; readonly at: number }
+  | { readonly kind: "common-name-bad"; readonly at: number; readonly error: NameError }
+  /** Block devices other than all of them have a name. */
+  | { readonly kind: "label-needed"; readonly command: Command["kind"] };
+
+export function readAuthority(path: VerifiedPath): Result<Authority, AuthorityError> {
+  const levels: Level[] = [];
+  for (const [index, certificate] of path.intermediates.entries()) {
+    const level = readLevel(certificate, index + 1);
+    if (!level.ok) return level;
+    if (level.value !== undefined) levels.unshift(level.value);
+  }
+  const command = readCommand(path.leaf);
+  if (!command.ok) return command;
+  const label = readLeafLabel(path.leaf, command.value);
+  if (!label.ok) return label;
+  const rest = { leaf: path.leaf.fingerprint, expires: path.notAfter, command: command.value };
+  return ok(label.value === undefined ? { levels, ...rest } : { levels, label: label.value, ...rest });
+}
+
+function readLevel(certificate: Certificate, at: number): Result<Level | undefined, AuthorityError> {
+  const { extensions, subject, notBefore, notAfter, fingerprint } = certificate;
+  if (extensions.command === undefined) return ok(undefined);
+  const command = decodeExtension(extensions.command);
+  if (!command.ok) return err({ kind: "extension-undecodable", at, error: command.error });
+  if (command.value.kind !== "policy-add") return err({ kind: "not-a-policy", at, command: command.value.kind });
+  if (subject.commonName === undefined) return err({ kind: "common-name-missing", at });
+  const label = parseLabel(subject.commonName);
+  if (!label.ok) return err({ kind: "common-name-bad", at, error: label.error });
+  return ok({ label: label.value, policy: command.value.policy, notBefore, notAfter, fingerprint });
+}
+
+function readCommand(leaf: Certificate): Result<Command, AuthorityError> {
+  if (leaf.extensions.command === undefined) return err({ kind: "extension-missing" });
+  const command = decodeExtension(leaf.extensions.command);
+  if (!command.ok) return err({ kind: "extension-undecodable", at: 0, error: command.error });
+  return allowedInLeaf(command.value) ? command : err({ kind: "command-not-allowed", command: command.value.kind });
+}
+
+/** Absent: the path itself is meant. `policy info` is always about the path, but its label must be one (as albatross). */
+function readLeafLabel(leaf: Certificate, command: Command): Result<Label | undefined, AuthorityError> {
+  const { commonName = "" } = leaf.subject;
+  if (pathNames.has(commonName)) {
+    return namesBlock(command) ? err({ kind: "label-needed", command: command.kind }) : ok(undefined);
+  }
+  const label = parseLabel(commonName);
+  if (!label.ok) return err({ kind: "common-name-bad", at: 0, error: label.error });
+  return ok(command.kind === "policy-info" ? undefined : label.value);
+}
+
+function namesBlock(command: Command): boolean {
+  switch (command.kind) {
+    case "block-add":
+    case "block-set":
+    case "block-dump":
+    case "block-remove":
+      return true;
+    default:
+      return false;
+  }
+}
+
+/** Common names of a leaf that is about its path; albatross-client writes any of them. */
+const pathNames: ReadonlySet<string> = new Set(["", ".", ":"]);

@@ -1,0 +1,147 @@
+/**
+ * The extensions of a certificate: those that path validation understands, read;
+ * those that it must not pass over, listed.
+ *
+ * @module
+ */
+import { type DerError, decodeDer, type Reader, tags } from "../codec/der.ts";
+import { err, ok, type Result } from "../core/result.ts";
+import { type Oid, oids, printOid, readOid } from "./oid.ts";
+
+/** One extension as it stands in the certificate. */
+export interface Extension {
+  readonly oid: Oid;
+  readonly critical: boolean;
+  /** The content of the OCTET STRING, a view into what was received. */
+  readonly value: Uint8Array;
+}
+
+export interface BasicConstraints {
+  readonly critical: boolean;
+  readonly ca: boolean;
+  /** Intermediates that may follow, self-issued ones not counted. */
+  readonly pathLength?: number;
+}
+
+export interface KeyUsage {
+  readonly digitalSignature: boolean;
+  readonly keyCertSign: boolean;
+  readonly crlSign: boolean;
+}
+
+export interface Extensions {
+  readonly basicConstraints?: BasicConstraints;
+  readonly keyUsage?: KeyUsage;
+  readonly extendedKeyUsage?: readonly Oid[];
+  readonly subjectKeyId?: Uint8Array;
+  readonly authorityKeyId?: Uint8Array;
+  /** Ours: an encoded CertExtension. Set when critical, too; then it is also unhandled. */
+  readonly command?: Uint8Array;
+  /** Dotted. A path that has one is refused: critical and unknown, or nothing that we can honour. */
+  readonly unhandled: readonly string[];
+}
+
+export type ExtensionError =
+  /** Twice the same (RFC 5280 section 4.2). */
+  | { readonly kind: "extension-repeated"; readonly oid: string }
+  | { readonly kind: "extension-malformed"; readonly oid: string; readonly error: DerError };
+
+/** Extension (RFC 5280 section 4.1): critical is DEFAULT FALSE, and DER leaves a default out. */
+export function readExtension(reader: Reader): Extension {
+  return reader.sequence((inside) => {
+    const oid = readOid(inside);
+    const critical = inside.optional(tags.boolean, (found) => found.boolean()) ?? false;
+    return { oid, critical, value: inside.octets() };
+  });
+}
+
+/** @param emptySubject - a subject of no attributes makes subjectAltName critical (RFC 5280 section 4.2.1.6) */
+export function interpretExtensions(
+  list: readonly Extension[],
+  emptySubject: boolean,
+): Result<Extensions, ExtensionError> {
+  const seen = new Map<Oid, Extension>();
+  for (const extension of list) {
+    if (seen.has(extension.oid)) return err({ kind: "extension-repeated", oid: printOid(extension.oid) });
+    seen.set(extension.oid, extension);
+  }
+  let result: Extensions = {
+    unhandled: list.filter((it) => isUnhandled(it, emptySubject)).map((it) => printOid(it.oid)),
+  };
+  for (const { oid, critical, value } of list) {
+    const read = readers[oid];
+    if (read === undefined) continue;
+    const part = decodeDer(value, (reader) => read(reader, critical));
+    if (!part.ok) return err({ kind: "extension-malformed", oid: printOid(oid), error: part.error });
+    result = { ...result, ...part.value };
+  }
+  const command = seen.get(oids.command);
+  return ok(command === undefined ? result : { ...result, command: command.value });
+}
+
+/**
+ * Name and policy constraints are promises to limit what follows: we do not compute them, so we refuse them, critical
+ * or not. Key identifiers and information access are never critical (RFC 5280 sections 4.2.1.1, 4.2.1.2, 4.2.2.1).
+ */
+function isUnhandled({ oid, critical }: Extension, emptySubject: boolean): boolean {
+  switch (oid) {
+    case oids.nameConstraints:
+    case oids.policyConstraints:
+      return true;
+    case oids.basicConstraints:
+    case oids.keyUsage:
+    case oids.extendedKeyUsage:
+      return false;
+    case oids.subjectAltName:
+      return critical !== emptySubject;
+    default:
+      return critical;
+  }
+}
+
+const readers: Readonly<Record<Oid, (reader: Reader, critical: boolean) => Partial<Extensions>>> = {
+  [oids.basicConstraints]: (reader, critical) => ({ basicConstraints: readBasicConstraints(reader, critical) }),
+  [oids.keyUsage]: (reader) => ({ keyUsage: readKeyUsage(reader) }),
+  [oids.extendedKeyUsage]: (reader) => {
+    const purposes = reader.sequenceOf(readOid);
+    return purposes.length > 0 ? { extendedKeyUsage: purposes } : reader.fail("value-refused");
+  },
+  [oids.subjectKeyId]: (reader) => ({ subjectKeyId: reader.octets() }),
+  [oids.authorityKeyId]: (reader) => ({ authorityKeyId: readAuthorityKeyId(reader) }),
+  [oids.authorityInfoAccess]: (reader) => {
+    const count = reader.sequenceOf((access) => access.sequence((it) => [readOid(it), it.raw()])).length;
+    return count > 0 ? {} : reader.fail("value-refused");
+  },
+};
+
+/** RFC 5280 section 4.2.1.9: only a CA has a path length. */
+function readBasicConstraints(reader: Reader, critical: boolean): BasicConstraints {
+  return reader.sequence((inside) => {
+    const ca =
+      inside.optional(tags.boolean, (found) => found.boolean() || found.fail("boolean-not-canonical")) ?? false;
+    const pathLength = inside.optional(tags.integer, (found) => found.integer());
+    if (pathLength === undefined) return { critical, ca };
+    if (!ca || pathLength < 0) inside.fail("value-refused");
+    return { critical, ca, pathLength };
+  });
+}
+
+/** RFC 5280 section 4.2.1.3. albatross keeps trailing zero bits, which DER has not; padding bits must be zero. */
+function readKeyUsage(reader: Reader): KeyUsage {
+  const [unused = 8, first = 0, ...more] = reader.content(tags.bitString);
+  const last = more.at(-1) ?? first;
+  if (unused > 7 || (last & ((1 << unused) - 1)) !== 0 || more.length > 1) reader.fail("bit-string-padding");
+  return {
+    digitalSignature: (first & 0x80) !== 0,
+    keyCertSign: (first & 0x04) !== 0,
+    crlSign: (first & 0x02) !== 0,
+  };
+}
+
+/** By key identifier alone: an issuer named by certificate and serial (RFC 5280 section 4.2.1.1) we do not look for. */
+function readAuthorityKeyId(reader: Reader): Uint8Array {
+  return reader.sequence((inside) => inside.content(keyIdentifierTag));
+}
+
+/** `[0] IMPLICIT OCTET STRING`. */
+const keyIdentifierTag = 0x80;

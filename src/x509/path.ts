@@ -1,0 +1,179 @@
+/**
+ * Path validation: from what a peer presented to the one path that it is.
+ *
+ *     leaf ──▶ intermediate ──▶ … ──▶ intermediate ──▶ anchor      (each signed by the next)
+ *
+ * Nothing is searched for: the certificates presented are the path, leaf first,
+ * or they are refused. A `VerifiedPath` comes from here alone; names and
+ * policies are read off nothing else.
+ *
+ * @module
+ */
+import { err, ok, type Result } from "../core/result.ts";
+import { type Certificate, sameBytes } from "./certificate.ts";
+import { oids } from "./oid.ts";
+import { isStrong } from "./public_key.ts";
+import { type SignatureCache, verifySignature } from "./signature.ts";
+
+declare const brand: unique symbol;
+
+/** Certificates that `verifyPath` has found to be a path. */
+export type VerifiedPath = CertificatePath & { readonly [brand]: "VerifiedPath" };
+
+interface CertificatePath {
+  readonly leaf: Certificate;
+  /** From the leaf's issuer to the one that the anchor signed. */
+  readonly intermediates: readonly Certificate[];
+  readonly anchor: Certificate;
+  /** The earliest end of validity, the anchor's included: milliseconds since the Unix epoch. */
+  readonly notAfter: number;
+}
+
+/** What the leaf is to be: a client of ours, or our server. */
+export type Purpose = "client" | "server";
+
+/** `at` counts along the path: 0 is the leaf, the number of certificates is the anchor. */
+export type PathError =
+  | { readonly kind: "no-certificate" }
+  | { readonly kind: "path-too-long"; readonly length: number; readonly limit: number }
+  /** It does not name the next certificate (by name or by key identifier) as its issuer. */
+  | { readonly kind: "not-issued-by-next"; readonly at: number }
+  | { readonly kind: "signature-wrong"; readonly at: number }
+  | { readonly kind: "algorithm-unsupported"; readonly at: number }
+  | { readonly kind: "key-weak"; readonly at: number }
+  | { readonly kind: "not-yet-valid"; readonly at: number; readonly notBefore: number; readonly now: number }
+  | { readonly kind: "expired"; readonly at: number; readonly notAfter: number; readonly now: number }
+  | { readonly kind: "extension-unhandled"; readonly at: number; readonly oid: string }
+  | { readonly kind: "not-an-authority"; readonly at: number }
+  | { readonly kind: "path-length-exceeded"; readonly at: number; readonly limit: number; readonly below: number }
+  | { readonly kind: "anchor-inconsistent" }
+  | { readonly kind: "leaf-is-authority" }
+  | { readonly kind: "leaf-cannot-sign" }
+  | { readonly kind: "purpose-not-allowed"; readonly at: number; readonly purpose: Purpose }
+  /** A server's path that carries our extension: a tenant could have made it. */
+  | { readonly kind: "server-delegated"; readonly at: number };
+
+/** Most certificates of a path without its anchor, as albatross: a leaf and 8 labels. */
+export const maxPath = 9;
+
+/**
+ * Verifies what was presented (RFC 5280 section 6.1, without policies; name constraints refuse).
+ *
+ * Before that, byte-identical repetitions and the anchor itself are dropped: people's files have them. The anchor's
+ * own validity and extensions count, too, which RFC 5280 leaves open. Costs at most one signature check for each
+ * certificate, made last and from the anchor downwards, so that no stranger's key is used before it is vouched for.
+ *
+ * @param presented - leaf first
+ * @param now - milliseconds since the Unix epoch
+ * @param signatures - intermediates verified before; a leaf is never looked up
+ */
+export function verifyPath(
+  presented: readonly Certificate[],
+  anchor: Certificate,
+  now: number,
+  purpose: Purpose,
+  signatures?: SignatureCache,
+): Result<VerifiedPath, PathError> {
+  const [leaf, ...intermediates] = withoutRepetitions(presented, anchor);
+  if (leaf === undefined) return err({ kind: "no-certificate" });
+  const path = [leaf, ...intermediates, anchor];
+  if (path.length > maxPath + 1) return err({ kind: "path-too-long", length: path.length - 1, limit: maxPath });
+  const problem =
+    checkEach(path, now, purpose) ??
+    checkLeaf(leaf, purpose) ??
+    checkSigners(path, purpose) ??
+    checkAnchor(anchor) ??
+    checkSignatures(path, signatures);
+  if (problem !== undefined) return err(problem);
+  const notAfter = Math.min(...path.map((certificate) => certificate.notAfter));
+  const verified: CertificatePath = { leaf, intermediates, anchor, notAfter };
+  return ok(verified as VerifiedPath);
+}
+
+function withoutRepetitions(presented: readonly Certificate[], anchor: Certificate): Certificate[] {
+  const seen = new Set([digest(anchor)]);
+  return presented.filter((certificate) => {
+    const fresh = !seen.has(digest(certificate));
+    seen.add(digest(certificate));
+    return fresh;
+  });
+}
+
+function digest(certificate: Certificate): string {
+  return Buffer.from(certificate.fingerprint).toString("base64");
+}
+
+/** What holds for every certificate, the anchor included. */
+function checkEach(path: readonly Certificate[], now: number, purpose: Purpose): PathError | undefined {
+  // Validity is in whole seconds: the second of notAfter still counts (RFC 5280 section 4.1.2.5).
+  const second = Math.floor(now / 1000) * 1000;
+  for (const [at, { notBefore, notAfter, publicKey, extensions }] of path.entries()) {
+    if (second < notBefore) return { kind: "not-yet-valid", at, notBefore, now };
+    if (second > notAfter) return { kind: "expired", at, notAfter, now };
+    const [oid] = extensions.unhandled;
+    if (oid !== undefined) return { kind: "extension-unhandled", at, oid };
+    if (!isStrong(publicKey.shape)) return { kind: "key-weak", at };
+    if (purpose === "server" && extensions.command !== undefined) return { kind: "server-delegated", at };
+  }
+  return undefined;
+}
+
+function checkLeaf(leaf: Certificate, purpose: Purpose): PathError | undefined {
+  const { basicConstraints, keyUsage, extendedKeyUsage } = leaf.extensions;
+  if (basicConstraints?.ca === true || keyUsage?.keyCertSign === true) return { kind: "leaf-is-authority" };
+  // TLS 1.3 signs with the leaf's key (RFC 8446 section 4.4.2.2).
+  if (keyUsage?.digitalSignature === false) return { kind: "leaf-cannot-sign" };
+  const allowed = extendedKeyUsage?.includes(purposeOid[purpose]) ?? purpose === "client";
+  return allowed ? undefined : { kind: "purpose-not-allowed", at: 0, purpose };
+}
+
+/** Everyone above the leaf is an authority over the next one down. */
+function checkSigners(path: readonly Certificate[], purpose: Purpose): PathError | undefined {
+  let below = 0;
+  for (const [at, signer] of path.entries()) {
+    const signed = path[at - 1];
+    if (signed === undefined) continue;
+    if (!isIssuedBy(signed, signer)) return { kind: "not-issued-by-next", at: at - 1 };
+    if (signed.algorithm === undefined) return { kind: "algorithm-unsupported", at: at - 1 };
+    const { basicConstraints, keyUsage, extendedKeyUsage } = signer.extensions;
+    const isAuthority = basicConstraints?.ca === true && basicConstraints.critical && keyUsage?.keyCertSign === true;
+    if (!isAuthority) return { kind: "not-an-authority", at };
+    const limit = basicConstraints.pathLength ?? Number.POSITIVE_INFINITY;
+    if (below > limit) return { kind: "path-length-exceeded", at, limit, below };
+    const purposes = extendedKeyUsage ?? [oids.anyExtendedKeyUsage];
+    if (!purposes.includes(purposeOid[purpose]) && !purposes.includes(oids.anyExtendedKeyUsage)) {
+      return { kind: "purpose-not-allowed", at, purpose };
+    }
+    // Self-issued certificates do not count (RFC 5280 section 4.2.1.9).
+    if (!sameBytes(signer.issuer.bytes, signer.subject.bytes)) below++;
+  }
+  return undefined;
+}
+
+/** A self-issued anchor names itself, and an anchor's purpose is to sign: an extendedKeyUsage there means something else. */
+function checkAnchor(anchor: Certificate): PathError | undefined {
+  const selfIssued = sameBytes(anchor.issuer.bytes, anchor.subject.bytes);
+  const consistent = anchor.extensions.extendedKeyUsage === undefined && (!selfIssued || isIssuedBy(anchor, anchor));
+  return consistent ? undefined : { kind: "anchor-inconsistent" };
+}
+
+function checkSignatures(path: readonly Certificate[], signatures: SignatureCache | undefined): PathError | undefined {
+  for (let at = path.length - 2; at >= 0; at--) {
+    const [signed, signer] = [path[at], path[at + 1]];
+    if (signed === undefined || signer === undefined) continue;
+    const check = (): boolean => verifySignature(signer.publicKey, signed);
+    const good =
+      at > 0 && signatures !== undefined ? signatures.verify(signer.fingerprint, signed.fingerprint, check) : check();
+    if (!good) return { kind: "signature-wrong", at };
+  }
+  return undefined;
+}
+
+function isIssuedBy(signed: Certificate, signer: Certificate): boolean {
+  const { authorityKeyId } = signed.extensions;
+  const { subjectKeyId } = signer.extensions;
+  const sameKey = authorityKeyId === undefined || subjectKeyId === undefined || sameBytes(authorityKeyId, subjectKeyId);
+  return sameKey && sameBytes(signed.issuer.bytes, signer.subject.bytes);
+}
+
+const purposeOid = { client: oids.clientAuth, server: oids.serverAuth } as const;

@@ -1,0 +1,84 @@
+/**
+ * Public keys as certificates carry them: which of the allowed kinds, how strong.
+ *
+ * @module
+ */
+import { type DerError, decodeDer, tags } from "../codec/der.ts";
+import { encodeDer, nul, primitive, sequence } from "../codec/der_writer.ts";
+import { ok, type Result } from "../core/result.ts";
+
+export type Curve = "p256" | "p384" | "p521";
+
+export type KeyShape =
+  | { readonly kind: "ed25519" }
+  | { readonly kind: Curve }
+  | { readonly kind: "rsa"; readonly bits: number; readonly exponent: number }
+  /** Another algorithm, or a curve spelled out instead of named. */
+  | { readonly kind: "unsupported" };
+
+/** SHA-1 of it is the key identifier that albatross writes (RFC 5280 section 4.2.1.2, method 1). */
+export interface PublicKey {
+  readonly shape: KeyShape;
+  /** The content of the BIT STRING. */
+  readonly bits: Uint8Array;
+  /** SubjectPublicKeyInfo whole, as received. */
+  readonly spki: Uint8Array;
+}
+
+/** Reads a SubjectPublicKeyInfo (RFC 5280 section 4.1.2.7). */
+export function parsePublicKey(spki: Uint8Array): Result<PublicKey, DerError> {
+  const parts = decodeDer(spki, (reader) =>
+    reader.sequence((info) => ({ algorithm: info.raw(), bits: info.bitString() })),
+  );
+  if (!parts.ok) return parts;
+  const { algorithm, bits } = parts.value;
+  const kind = kinds.get(Buffer.from(algorithm).toString("hex"));
+  if (kind === undefined) return ok({ shape: { kind: "unsupported" }, bits, spki });
+  if (kind === "rsa") {
+    const shape = rsaShape(bits);
+    return shape.ok ? ok({ shape: shape.value, bits, spki }) : shape;
+  }
+  return ok({ shape: bits.length === pointLength[kind] ? { kind } : { kind: "unsupported" }, bits, spki });
+}
+
+/**
+ * Whether a path may rest on the key: RSA of 2048 to 8192 bits in whole bytes (the upper end bounds the time of a
+ * check, the Web PKI has the rest), with an odd exponent from 3 to 32 bits.
+ */
+export function isStrong(shape: KeyShape): boolean {
+  if (shape.kind !== "rsa") return shape.kind !== "unsupported";
+  const { bits, exponent } = shape;
+  return bits >= 2048 && bits <= 8192 && bits % 8 === 0 && exponent >= 3 && exponent % 2 === 1 && exponent < 2 ** 32;
+}
+
+/** RSAPublicKey (RFC 8017 appendix A.1.1). */
+function rsaShape(bits: Uint8Array): Result<KeyShape, DerError> {
+  return decodeDer(bits, (reader) =>
+    reader.sequence((key) => {
+      const modulus = key.integerBytes();
+      const exponent = key.integer();
+      const first = modulus[0] === 0 ? 1 : 0;
+      const length = modulus.length - first;
+      if ((modulus[0] ?? 0) >= 0x80 || length === 0) key.fail("integer-out-of-range");
+      return { kind: "rsa" as const, bits: length * 8 - (Math.clz32(modulus[first] ?? 0) - 24), exponent };
+    }),
+  );
+}
+
+function algorithm(oid: string, parameters?: ReturnType<typeof primitive>): string {
+  return Buffer.from(encodeDer(sequence(primitive(tags.oid, Buffer.from(oid, "hex")), parameters))).toString("hex");
+}
+
+const ecPublicKey = "2a8648ce3d0201";
+
+/** AlgorithmIdentifier, hexadecimal: each kind has exactly one. */
+const kinds: ReadonlyMap<string, "ed25519" | Curve | "rsa"> = new Map<string, "ed25519" | Curve | "rsa">([
+  [algorithm("2b6570"), "ed25519"],
+  [algorithm(ecPublicKey, primitive(tags.oid, Buffer.from("2a8648ce3d030107", "hex"))), "p256"],
+  [algorithm(ecPublicKey, primitive(tags.oid, Buffer.from("2b81040022", "hex"))), "p384"],
+  [algorithm(ecPublicKey, primitive(tags.oid, Buffer.from("2b81040023", "hex"))), "p521"],
+  [algorithm("2a864886f70d010101", nul), "rsa"],
+]);
+
+/** Bytes: an Ed25519 key, or an uncompressed point (RFC 5480 section 2.2). */
+const pointLength = { ed25519: 32, p256: 65, p384: 97, p521: 133 } as const;
