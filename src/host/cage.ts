@@ -1,0 +1,70 @@
+/**
+ * The basic cage: the command line around a tender's own, and the user ids that
+ * guests run as.
+ *
+ * As root, a guest has a uid of its own, no group but its own (hvt: that of
+ * /dev/kvm), no capability and no way to gain one. Started by an ordinary user
+ * it stays that user, and only cannot gain anything.
+ *
+ * @module
+ */
+
+/** Who a guest runs as. */
+export type Cage =
+  | { readonly kind: "own-user"; readonly uid: number; readonly gid: number }
+  | { readonly kind: "same-user" };
+
+/** The command line that runs `argv` caged. Each of its programs becomes the next: the pid stays. */
+export function cageArgv(cage: Cage, argv: readonly string[]): readonly string[] {
+  const user =
+    cage.kind === "own-user"
+      ? ["--reuid", `${cage.uid}`, "--regid", `${cage.gid}`, "--clear-groups", "--bounding-set", "-all"]
+      : [];
+  return ["setpriv", ...user, "--inh-caps", "-all", "--no-new-privs", "--", ...argv];
+}
+
+/** The whole environment of a guest's tender. */
+export const cageEnvironment: Readonly<Record<string, string>> = {
+  PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+  LC_ALL: "C",
+};
+
+/** The uids of the guests of one daemon: the lowest free one is taken. */
+export class UidPool {
+  readonly #base: number;
+  readonly #size: number;
+  readonly #taken: Set<number> = new Set();
+
+  constructor(base: number = uidBase, size: number = uidCount) {
+    this.#base = base;
+    this.#size = size;
+  }
+
+  /** A uid that no guest of ours has; undefined if all are taken. */
+  take(): number | undefined {
+    for (let uid = this.#base; uid < this.#base + this.#size; uid++) {
+      if (this.claim(uid)) return uid;
+    }
+    return undefined;
+  }
+
+  /** Takes the uid of a guest that an earlier daemon started; false if it is not one of ours, or taken. */
+  claim(uid: number): boolean {
+    if (uid < this.#base || uid >= this.#base + this.#size || this.#taken.has(uid)) return false;
+    this.#taken.add(uid);
+    return true;
+  }
+
+  release(uid: number): void {
+    this.#taken.delete(uid);
+  }
+}
+
+/**
+ * The first guest uid: in 1,879,048,192 to 2,147,352,575, which systemd's table of uid ranges
+ * (https://systemd.io/UIDS-GIDS/) marks as unused, above its containers and what subuid hands out.
+ */
+export const uidBase = 1_900_000_000;
+
+/** Guest uids: as many as a container's range, far more than taps or memory allow. */
+export const uidCount = 65_536;
