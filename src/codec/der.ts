@@ -8,6 +8,8 @@
  * @module
  */
 import { err, ok, type Result } from "../core/result.ts";
+import { compareBytes } from "./bytes.ts";
+import { decodeOid } from "./oid.ts";
 import { decodeText, decodeUtf8 } from "./text.ts";
 
 export interface DerError {
@@ -36,6 +38,8 @@ export type DerProblem =
   | "time-out-of-range"
   | "set-not-sorted"
   | "too-deep"
+  | "version-unknown"
+  | "name-malformed"
   /** Well-formed DER that the schema has no place for. */
   | "value-refused";
 
@@ -200,13 +204,7 @@ export class Reader {
 
   /** An INTEGER that a double holds exactly. */
   integer(): number {
-    const content = this.integerBytes();
-    if (content.length > 7) this.fail("integer-out-of-range");
-    const [first = 0] = content;
-    let value = first >= 0x80 ? first - 0x100 : first;
-    for (const byte of content.subarray(1)) value = value * 0x100 + byte;
-    if (!Number.isSafeInteger(value)) this.fail("integer-out-of-range");
-    return value;
+    return decodeInteger(this.integerBytes()) ?? this.fail("integer-out-of-range");
   }
 
   octets(): Uint8Array {
@@ -220,8 +218,9 @@ export class Reader {
     return content.subarray(1);
   }
 
-  null(): void {
-    if (this.content(tags.null).length > 0) this.fail("null-with-content");
+  /** A NULL, which stands for `value`. */
+  null<const T>(value: T): T {
+    return this.content(tags.null).length > 0 ? this.fail("null-with-content") : value;
   }
 
   /** A UTF8String that is UTF-8. */
@@ -236,23 +235,7 @@ export class Reader {
 
   /** An OBJECT IDENTIFIER, dotted. */
   oid(): string {
-    const content = this.content(tags.oid);
-    if (content.length === 0 || (content[content.length - 1] ?? 0) >= 0x80) this.fail("oid-malformed");
-    const arcs: bigint[] = [];
-    let arc = 0n;
-    let fresh = true;
-    for (const byte of content) {
-      if (fresh && byte === 0x80) this.fail("oid-malformed");
-      arc = (arc << 7n) | BigInt(byte & 0x7f);
-      fresh = byte < 0x80;
-      if (fresh) {
-        arcs.push(arc);
-        arc = 0n;
-      }
-    }
-    const [first = 0n, ...rest] = arcs;
-    const top = first < 80n ? first / 40n : 2n;
-    return [top, first - top * 40n, ...rest].join(".");
+    return decodeOid(this.content(tags.oid)) ?? this.fail("oid-malformed");
   }
 
   #header(tag: number | undefined): { readonly start: number; readonly end: number } {
@@ -282,14 +265,13 @@ export class Reader {
   }
 }
 
-/** Order of SET OF members: byte by byte, a prefix first. */
-export function compareBytes(a: Uint8Array, b: Uint8Array): number {
-  const shared = Math.min(a.length, b.length);
-  for (let index = 0; index < shared; index++) {
-    const difference = (a[index] ?? 0) - (b[index] ?? 0);
-    if (difference !== 0) return difference;
-  }
-  return a.length - b.length;
+/** The number that the content of an INTEGER stands for, where a double holds it exactly. */
+export function decodeInteger(content: Uint8Array): number | undefined {
+  if (content.length > 7) return undefined;
+  const [first = 0] = content;
+  let value = first >= 0x80 ? first - 0x100 : first;
+  for (let index = 1; index < content.length; index++) value = value * 0x100 + (content[index] ?? 0);
+  return Number.isSafeInteger(value) ? value : undefined;
 }
 
 /** Only ever thrown by `Reader.fail` and caught by `decodeDer`. */

@@ -4,7 +4,9 @@
  *
  * @module
  */
-import { compareBytes, contextTag, tags } from "./der.ts";
+import { compareBytes } from "./bytes.ts";
+import { contextTag, tags } from "./der.ts";
+import { encodeOid } from "./oid.ts";
 import { encodeText } from "./text.ts";
 
 /** A value still in parts: its encoding's size is known, its bytes are not laid out. */
@@ -89,13 +91,7 @@ export function text(value: string): Der {
 
 /** An OBJECT IDENTIFIER from its dotted form. */
 export function oid(dotted: string): Der {
-  const [first = 0n, second = 0n, ...rest] = dotted.split(".").map(BigInt);
-  const bytes = [first * 40n + second, ...rest].flatMap((arc) => {
-    const groups = [Number(arc & 0x7fn)];
-    for (let left = arc >> 7n; left > 0n; left >>= 7n) groups.unshift(Number(left & 0x7fn) | 0x80);
-    return groups;
-  });
-  return primitive(tags.oid, Uint8Array.from(bytes));
+  return primitive(tags.oid, encodeOid(dotted));
 }
 
 /** Lays the value out. */

@@ -1,0 +1,145 @@
+/**
+ * Commands on the wire: those of the console, of statistics and of policies, and the way to the others.
+ *
+ * @module
+ */
+import type { Command, ConsoleStart, Tap } from "../core/command.ts";
+import { unreachable } from "../core/result.ts";
+import { blockCommands, writeBlockCommand } from "./block_command.ts";
+import type { Reader } from "./der.ts";
+import { type Der, explicit, integer, nul, sequence, sequenceOf, text } from "./der_writer.ts";
+import { readCount, readNatural, writeCount } from "./number.ts";
+import { readPolicy, writePolicy } from "./policy.ts";
+import { readGeneralizedTime, writeGeneralizedTime } from "./time.ts";
+import { unikernelCommands, writeUnikernelCommand } from "./unikernel_command.ts";
+
+/** Reads a command of protocol version 5. */
+export function readCommand(reader: Reader): Command {
+  return reader.choice(families);
+}
+
+export function writeCommand(command: Command): Der {
+  switch (command.kind) {
+    case "console-add":
+    case "console-subscribe":
+    case "console-list-inactive":
+      return explicit(0, writeConsoleCommand(command));
+    case "stats-add":
+    case "stats-remove":
+    case "stats-subscribe":
+    case "stats-initial":
+      return explicit(1, writeStatsCommand(command));
+    case "unikernel-info":
+    case "unikernel-create":
+    case "unikernel-restart":
+    case "unikernel-destroy":
+    case "unikernel-get":
+      return explicit(3, writeUnikernelCommand(command));
+    case "policy-info":
+    case "policy-add":
+    case "policy-remove":
+      return explicit(4, writePolicyCommand(command));
+    case "block-info":
+    case "block-add":
+    case "block-remove":
+    case "block-set":
+    case "block-dump":
+      return explicit(5, writeBlockCommand(command));
+    default:
+      return unreachable(command);
+  }
+}
+
+function writeConsoleCommand(command: Extract<Command, { kind: `console-${string}` }>): Der {
+  switch (command.kind) {
+    case "console-add":
+      return explicit(0, writeCount(command.count));
+    case "console-subscribe":
+      return explicit(2, writeConsoleStart(command.from));
+    case "console-list-inactive":
+      return explicit(3, nul);
+    default:
+      return unreachable(command);
+  }
+}
+
+function writeConsoleStart(from: ConsoleStart): Der {
+  return from.kind === "since" ? explicit(0, writeGeneralizedTime(from.time)) : explicit(1, writeCount(from.count));
+}
+
+function writeStatsCommand(command: Extract<Command, { kind: `stats-${string}` }>): Der {
+  switch (command.kind) {
+    case "stats-add":
+      return explicit(0, sequence(text(command.vmmdev), integer(command.pid), sequenceOf(command.network, writeTap)));
+    case "stats-remove":
+      return explicit(1, nul);
+    case "stats-subscribe":
+      return explicit(2, nul);
+    case "stats-initial":
+      return explicit(3, nul);
+    default:
+      return unreachable(command);
+  }
+}
+
+function writePolicyCommand(command: Extract<Command, { kind: `policy-${string}` }>): Der {
+  switch (command.kind) {
+    case "policy-info":
+      return explicit(0, nul);
+    case "policy-add":
+      return explicit(1, writePolicy(command.policy));
+    case "policy-remove":
+      return explicit(2, nul);
+    default:
+      return unreachable(command);
+  }
+}
+
+function readTap(reader: Reader): Tap {
+  return reader.sequence((inside) => ({ bridge: inside.text(), tap: inside.text() }));
+}
+
+function writeTap({ bridge, tap }: Tap): Der {
+  return sequence(text(bridge), text(tap));
+}
+
+type Alternatives<T> = Readonly<Record<number, (reader: Reader) => T>>;
+
+const consoleStarts: Alternatives<ConsoleStart> = {
+  0: (reader) => ({ kind: "since", time: readGeneralizedTime(reader) }),
+  1: (reader) => ({ kind: "count", count: readCount(reader) }),
+};
+
+const consoleCommands: Alternatives<Command> = {
+  0: (reader) => ({ kind: "console-add", count: readCount(reader) }),
+  2: (reader) => ({ kind: "console-subscribe", from: reader.choice(consoleStarts) }),
+  3: (reader) => reader.null({ kind: "console-list-inactive" }),
+};
+
+const statsCommands: Alternatives<Command> = {
+  0: (reader) =>
+    reader.sequence((inside) => ({
+      kind: "stats-add",
+      vmmdev: inside.text(),
+      pid: readNatural(inside),
+      network: inside.sequenceOf(readTap),
+    })),
+  1: (reader) => reader.null({ kind: "stats-remove" }),
+  2: (reader) => reader.null({ kind: "stats-subscribe" }),
+  3: (reader) => reader.null({ kind: "stats-initial" }),
+};
+
+const policyCommands: Alternatives<Command> = {
+  0: (reader) => reader.null({ kind: "policy-info" }),
+  1: (reader) => ({ kind: "policy-add", policy: readPolicy(reader) }),
+  2: (reader) => reader.null({ kind: "policy-remove" }),
+};
+
+/** Tag 2 was a log, which albatross dropped. */
+const families: Alternatives<Command> = {
+  0: (reader) => reader.choice(consoleCommands),
+  1: (reader) => reader.choice(statsCommands),
+  3: (reader) => reader.choice(unikernelCommands),
+  4: (reader) => reader.choice(policyCommands),
+  5: (reader) => reader.choice(blockCommands),
+};

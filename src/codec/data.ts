@@ -1,0 +1,50 @@
+/**
+ * What is sent unasked while a subscription or a download lasts.
+ *
+ * @module
+ */
+import { unreachable } from "../core/result.ts";
+import type { Statistics } from "../core/statistics.ts";
+import type { Reader } from "./der.ts";
+import { type Der, explicit, nul, octets, sequence, text } from "./der_writer.ts";
+import { readStatistics, writeStatistics } from "./statistics.ts";
+import { readGeneralizedTime, writeGeneralizedTime } from "./time.ts";
+
+export type Data =
+  | { readonly kind: "statistics"; readonly statistics: Statistics }
+  /** `time` in ms since the Unix epoch. The line may hold bytes that are not UTF-8. */
+  | { readonly kind: "console"; readonly time: number; readonly line: string }
+  | { readonly kind: "block-bytes"; readonly bytes: Uint8Array }
+  | { readonly kind: "block-end" };
+
+export function readData(reader: Reader): Data {
+  return reader.choice(kinds);
+}
+
+export function writeData(data: Data): Der {
+  switch (data.kind) {
+    case "statistics":
+      return explicit(1, writeStatistics(data.statistics));
+    case "console":
+      return explicit(3, sequence(writeGeneralizedTime(data.time), text(data.line)));
+    case "block-bytes":
+      return explicit(4, explicit(0, octets(data.bytes)));
+    case "block-end":
+      return explicit(4, explicit(1, nul));
+    default:
+      return unreachable(data);
+  }
+}
+
+const blocks: Readonly<Record<number, (reader: Reader) => Data>> = {
+  0: (reader) => ({ kind: "block-bytes", bytes: reader.octets() }),
+  1: (reader) => reader.null({ kind: "block-end" }),
+};
+
+/** Tag 2 was a log, which albatross dropped. */
+const kinds: Readonly<Record<number, (reader: Reader) => Data>> = {
+  1: (reader) => ({ kind: "statistics", statistics: readStatistics(reader) }),
+  3: (reader) =>
+    reader.sequence((inside) => ({ kind: "console", time: readGeneralizedTime(inside), line: inside.text() })),
+  4: (reader) => reader.choice(blocks),
+};

@@ -1,0 +1,65 @@
+/**
+ * What the endpoint sends the daemon for one chain: ours, tag 16 of Command, on their own socket.
+ *
+ * @module
+ */
+import type { ChainRequest, Level } from "../core/command.ts";
+import { maxDepth } from "../core/name.ts";
+import { readCommand, writeCommand } from "./command.ts";
+import { type Reader, tags } from "./der.ts";
+import { boolean, type Der, octets, sequence, sequenceOf, text } from "./der_writer.ts";
+import { readLabel } from "./name.ts";
+import { readPolicy, writePolicy } from "./policy.ts";
+import { readGeneralizedTime, writeGeneralizedTime } from "./time.ts";
+
+/** The number of the request's tag among the commands. */
+export const requestTag = 16;
+
+export function readRequest(reader: Reader): ChainRequest {
+  return reader.sequence((inside) => {
+    const levels = inside.sequenceOf(readLevel);
+    if (levels.length > maxDepth) inside.fail("value-refused");
+    const leaf = readSha256(inside);
+    const label = inside.optional(tags.utf8String, readLabel);
+    const expires = readGeneralizedTime(inside);
+    const command = readCommand(inside);
+    const imageFollows = inside.boolean();
+    return { levels, leaf, ...(label === undefined ? {} : { label }), expires, command, imageFollows };
+  });
+}
+
+export function writeRequest(request: ChainRequest): Der {
+  return sequence(
+    sequenceOf(request.levels, writeLevel),
+    octets(request.leaf),
+    request.label === undefined ? undefined : text(request.label),
+    writeGeneralizedTime(request.expires),
+    writeCommand(request.command),
+    boolean(request.imageFollows),
+  );
+}
+
+function readLevel(reader: Reader): Level {
+  return reader.sequence((inside) => ({
+    label: readLabel(inside),
+    policy: readPolicy(inside),
+    notBefore: readGeneralizedTime(inside),
+    notAfter: readGeneralizedTime(inside),
+    fingerprint: readSha256(inside),
+  }));
+}
+
+function writeLevel(level: Level): Der {
+  return sequence(
+    text(level.label),
+    writePolicy(level.policy),
+    writeGeneralizedTime(level.notBefore),
+    writeGeneralizedTime(level.notAfter),
+    octets(level.fingerprint),
+  );
+}
+
+function readSha256(reader: Reader): Uint8Array {
+  const digest = reader.octets();
+  return digest.length === 32 ? digest : reader.fail("value-refused");
+}

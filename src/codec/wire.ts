@@ -1,0 +1,97 @@
+/**
+ * Wire: every message on every socket, a header and what it carries.
+ *
+ * @module
+ */
+import type { ChainRequest, Command, Success } from "../core/command.ts";
+import type { Name } from "../core/name.ts";
+import { err, ok, type Result, unreachable } from "../core/result.ts";
+import { readCommand, writeCommand } from "./command.ts";
+import { type Data, readData, writeData } from "./data.ts";
+import { contextTag, type DerError, decodeDer, type Reader } from "./der.ts";
+import { type Der, encodeDer, explicit, sequence, text } from "./der_writer.ts";
+import { readName, writeName } from "./name.ts";
+import { readInt64, writeInt64 } from "./number.ts";
+import { readRequest, requestTag, writeRequest } from "./request.ts";
+import { readSuccess, writeSuccess } from "./success.ts";
+import { readVersion, type Version, writtenVersion } from "./version.ts";
+
+export interface Header {
+  readonly version: Version;
+  /** 64 bits, signed. */
+  readonly sequence: bigint;
+  readonly name: Name;
+}
+
+export type Payload =
+  | { readonly kind: "command"; readonly command: Command }
+  | { readonly kind: "request"; readonly request: ChainRequest }
+  | { readonly kind: "success"; readonly success: Success }
+  | { readonly kind: "failure"; readonly text: string }
+  | { readonly kind: "data"; readonly data: Data };
+
+export interface Wire {
+  readonly header: Header;
+  readonly payload: Payload;
+}
+
+export interface WireError {
+  readonly kind: "wire";
+  readonly error: DerError;
+  /** Where it could be read: what a Failure can be answered on. */
+  readonly header?: Header;
+}
+
+export function encodeWire(wire: Wire): Uint8Array {
+  return encodeDer(sequence(writeHeader(wire.header), writePayload(wire.payload)));
+}
+
+/** Images and other contents are views into `bytes`. */
+export function decodeWire(bytes: Uint8Array): Result<Wire, WireError> {
+  const seen: { header?: Header } = {};
+  const decoded = decodeDer(bytes, (reader) =>
+    reader.sequence((inside) => {
+      const header = inside.sequence(readHeader);
+      seen.header = header;
+      return { header, payload: inside.choice(payloads) };
+    }),
+  );
+  return decoded.ok ? ok(decoded.value) : err({ kind: "wire", error: decoded.error, ...seen });
+}
+
+function readHeader(reader: Reader): Header {
+  return { version: readVersion(reader), sequence: readInt64(reader), name: readName(reader) };
+}
+
+function writeHeader(header: Header): Der {
+  return sequence(writtenVersion, writeInt64(header.sequence), writeName(header.name));
+}
+
+function writePayload(payload: Payload): Der {
+  switch (payload.kind) {
+    case "command":
+      return explicit(0, writeCommand(payload.command));
+    case "request":
+      return explicit(0, explicit(requestTag, writeRequest(payload.request)));
+    case "success":
+      return explicit(1, writeSuccess(payload.success));
+    case "failure":
+      return explicit(2, text(payload.text));
+    case "data":
+      return explicit(3, writeData(payload.data));
+    default:
+      return unreachable(payload);
+  }
+}
+
+function readCommandOrRequest(reader: Reader): Payload {
+  if (reader.peek() !== contextTag(requestTag)) return { kind: "command", command: readCommand(reader) };
+  return { kind: "request", request: reader.explicit(requestTag, readRequest) };
+}
+
+const payloads: Readonly<Record<number, (reader: Reader) => Payload>> = {
+  0: readCommandOrRequest,
+  1: (reader) => ({ kind: "success", success: readSuccess(reader) }),
+  2: (reader) => ({ kind: "failure", text: reader.text() }),
+  3: (reader) => ({ kind: "data", data: readData(reader) }),
+};
