@@ -6,28 +6,38 @@
  * U+DC80 + (byte - 0x80) and turns back into that byte when written, so that
  * nothing is lost and nothing collides: UTF-8 itself never spells a surrogate.
  *
+ * No exception is used for what is not UTF-8: each costs as much as decoding a
+ * few messages, and whoever sends a text decides how many there would be.
+ *
  * @module
  */
 
 /** The text, or undefined where the bytes are not UTF-8. */
 export function decodeUtf8(bytes: Uint8Array): string | undefined {
-  try {
-    return strict.decode(bytes);
-  } catch {
-    return undefined;
-  }
+  const text = decoder.decode(bytes);
+  return text.includes(replacement) && !isUtf8(bytes) ? undefined : text;
 }
 
 /** The text of any bytes: those that are no part of UTF-8 as lone surrogates. */
 export function decodeText(bytes: Uint8Array): string {
   const whole = decodeUtf8(bytes);
   if (whole !== undefined) return whole;
-  let text = "";
+  const units = new Uint16Array(bytes.length);
+  let count = 0;
   for (let at = 0; at < bytes.length; ) {
-    const length = sequenceLength(bytes, at);
-    if (length === 0) text += String.fromCharCode(0xdc00 + (bytes[at] ?? 0));
-    else text += strict.decode(bytes.subarray(at, at + length));
-    at += Math.max(length, 1);
+    const code = codePointAt(bytes, at);
+    at += code < 0 ? 1 : sizeOf(code);
+    if (code < 0x10000) {
+      units[count++] = code < 0 ? 0xdc00 + (bytes[at - 1] ?? 0) : code;
+    } else {
+      units[count++] = 0xd800 + ((code - 0x10000) >> 10);
+      units[count++] = 0xdc00 + (code & 0x3ff);
+    }
+  }
+  let text = "";
+  // In parts, because a call takes a bounded number of arguments.
+  for (let at = 0; at < count; at += 4096) {
+    text += String.fromCharCode(...units.subarray(at, Math.min(at + 4096, count)));
   }
   return text;
 }
@@ -35,22 +45,54 @@ export function decodeText(bytes: Uint8Array): string {
 /** The inverse of `decodeText`. */
 export function encodeText(text: string): Uint8Array {
   if (!loneSurrogate.test(text)) return encoder.encode(text);
-  const parts = text.split(/([\udc80-\udcff])/u).map((part) => {
-    const code = part.length === 1 ? part.charCodeAt(0) : 0;
-    return code >= 0xdc80 && code <= 0xdcff ? Uint8Array.of(code - 0xdc00) : encoder.encode(part);
-  });
-  return Buffer.concat(parts);
+  // No UTF-16 code unit takes more than 3 bytes.
+  const bytes = new Uint8Array(text.length * 3);
+  let used = 0;
+  // The odd parts are the runs of lone surrogates.
+  for (const [index, part] of text.split(loneSurrogates).entries()) {
+    if (index % 2 === 0) used += encoder.encodeInto(part, bytes.subarray(used)).written;
+    else for (let at = 0; at < part.length; at++) bytes[used++] = part.charCodeAt(at) - 0xdc00;
+  }
+  return bytes.slice(0, used);
 }
 
-/** Bytes of the UTF-8 sequence at `at`, or 0 where there is none. */
-function sequenceLength(bytes: Uint8Array, at: number): number {
-  for (let length = 1; length <= 4 && at + length <= bytes.length; length++) {
-    if (decodeUtf8(bytes.subarray(at, at + length)) !== undefined) return length;
+function isUtf8(bytes: Uint8Array): boolean {
+  for (let at = 0; at < bytes.length; ) {
+    const code = codePointAt(bytes, at);
+    if (code < 0) return false;
+    at += sizeOf(code);
   }
-  return 0;
+  return true;
+}
+
+/** The code point whose UTF-8 begins at `at`, or -1 where none does (The Unicode Standard, table 3-7). */
+function codePointAt(bytes: Uint8Array, at: number): number {
+  const first = bytes[at] ?? 0;
+  if (first < 0x80) return first;
+  const size = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2;
+  if (first < 0xc2 || first > 0xf4 || at + size > bytes.length) return -1;
+  let code = first & (0x7f >> size);
+  for (let index = at + 1; index < at + size; index++) {
+    const next = bytes[index] ?? 0;
+    if (next >> 6 !== 2) return -1;
+    code = (code << 6) | (next & 0x3f);
+  }
+  const surrogate = code >= 0xd800 && code <= 0xdfff;
+  return surrogate || code > 0x10ffff || sizeOf(code) !== size ? -1 : code;
+}
+
+/** Bytes of a code point's UTF-8. */
+function sizeOf(code: number): number {
+  if (code < 0x80) return 1;
+  if (code < 0x800) return 2;
+  return code < 0x10000 ? 3 : 4;
 }
 
 /** `ignoreBOM` keeps a byte order mark as a character: one text, one encoding. */
-const strict = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 const encoder = new TextEncoder();
+
+/** What the decoder puts where the bytes are not UTF-8, and also a character of its own right. */
+const replacement = "\ufffd";
 const loneSurrogate = /[\udc80-\udcff]/u;
+const loneSurrogates = /([\udc80-\udcff]+)/u;
