@@ -135,25 +135,31 @@ function checkSigners(path: readonly Certificate[], purpose: Purpose): PathError
     if (signed === undefined) continue;
     if (!isIssuedBy(signed, signer)) return { kind: "not-issued-by-next", at: at - 1 };
     if (signed.algorithm === undefined) return { kind: "algorithm-unsupported", at: at - 1 };
-    const { basicConstraints, keyUsage, extendedKeyUsage } = signer.extensions;
-    const isAuthority = basicConstraints?.ca === true && basicConstraints.critical && keyUsage?.keyCertSign === true;
-    if (!isAuthority) return { kind: "not-an-authority", at };
-    const limit = basicConstraints.pathLength ?? Number.POSITIVE_INFINITY;
-    if (below > limit) return { kind: "path-length-exceeded", at, limit, below };
-    const purposes = extendedKeyUsage ?? [oids.anyExtendedKeyUsage];
-    if (!purposes.includes(purposeOid[purpose]) && !purposes.includes(oids.anyExtendedKeyUsage)) {
-      return { kind: "purpose-not-allowed", at, purpose };
-    }
+    const problem = checkAuthority(signer, at, below, purpose);
+    if (problem !== undefined) return problem;
     // Self-issued certificates do not count (RFC 5280 section 4.2.1.9).
-    if (!sameBytes(signer.issuer.bytes, signer.subject.bytes)) below++;
+    if (!isSelfIssued(signer)) below++;
   }
   return undefined;
 }
 
+/** @param below - intermediates between the signer and the leaf */
+function checkAuthority(signer: Certificate, at: number, below: number, purpose: Purpose): PathError | undefined {
+  const { basicConstraints, keyUsage, extendedKeyUsage } = signer.extensions;
+  if (basicConstraints?.ca !== true || !basicConstraints.critical || keyUsage?.keyCertSign !== true) {
+    return { kind: "not-an-authority", at };
+  }
+  const { pathLength: limit = Number.POSITIVE_INFINITY } = basicConstraints;
+  if (below > limit) return { kind: "path-length-exceeded", at, limit, below };
+  const purposes = extendedKeyUsage ?? [oids.anyExtendedKeyUsage];
+  const allowed = purposes.includes(purposeOid[purpose]) || purposes.includes(oids.anyExtendedKeyUsage);
+  return allowed ? undefined : { kind: "purpose-not-allowed", at, purpose };
+}
+
 /** A self-issued anchor names itself, and an anchor's purpose is to sign: an extendedKeyUsage there means something else. */
 function checkAnchor(anchor: Certificate): PathError | undefined {
-  const selfIssued = sameBytes(anchor.issuer.bytes, anchor.subject.bytes);
-  const consistent = anchor.extensions.extendedKeyUsage === undefined && (!selfIssued || isIssuedBy(anchor, anchor));
+  const { extendedKeyUsage } = anchor.extensions;
+  const consistent = extendedKeyUsage === undefined && (!isSelfIssued(anchor) || isIssuedBy(anchor, anchor));
   return consistent ? undefined : { kind: "anchor-inconsistent" };
 }
 
@@ -174,6 +180,10 @@ function isIssuedBy(signed: Certificate, signer: Certificate): boolean {
   const { subjectKeyId } = signer.extensions;
   const sameKey = authorityKeyId === undefined || subjectKeyId === undefined || sameBytes(authorityKeyId, subjectKeyId);
   return sameKey && sameBytes(signed.issuer.bytes, signer.subject.bytes);
+}
+
+function isSelfIssued(certificate: Certificate): boolean {
+  return sameBytes(certificate.issuer.bytes, certificate.subject.bytes);
 }
 
 const purposeOid = { client: oids.clientAuth, server: oids.serverAuth } as const;
