@@ -1,0 +1,216 @@
+/**
+ * The starts and ends of one unikernel, and its destruction.
+ *
+ * Destroy always wins: whoever else waits is told so, and everyone who asked to
+ * destroy is answered. What ran and cannot be replaced comes back.
+ *
+ * @module
+ */
+
+import { occupied } from "./change.ts";
+import { claimMacs, releaseMacs } from "./macs.ts";
+import type { Name } from "./name.ts";
+import type { Refusal } from "./refusal.ts";
+import { putUnikernel } from "./resources.ts";
+import { backOff, countFailure, type ExitStatus, guestStatus, refusedName, shouldRestart } from "./restart.ts";
+import { err, ok, type Result, unreachable } from "./result.ts";
+import type { Attached, ClientId, Effect, Event, Incarnation, Next, State, Step, Unikernel } from "./state.ts";
+import { answer, demandOf, find, preceded, put, refuse, removed, replies, start, stop, wait } from "./transition.ts";
+
+type Of<K extends Event["kind"]> = Extract<Event, { kind: K }>;
+
+/** The tender runs. */
+export function started(state: State, event: Of<"started">): Step {
+  const { name, run, now } = event;
+  const unikernel = find(state, name);
+  if (unikernel?.phase.kind !== "starting" || unikernel.phase.run !== run) return { state, effects: [] };
+  const { client, previous, next } = unikernel.phase;
+  const replaced = previous === undefined ? state : settle(state, name, unikernel, previous);
+  const effects: readonly Effect[] = [
+    ...answer(client, "created unikernel"),
+    ...(previous ? [{ kind: "release-image", digest: previous.digest } as const] : []),
+  ];
+  if (next !== undefined) return preceded(effects, stop(replaced, name, unikernel, run, next));
+  return { state: put(replaced, name, { ...unikernel, phase: { kind: "running", run, started: now } }), effects };
+}
+
+/** The host could not start it: what ran before comes back, a first start is forgotten, any other tried again. */
+export function startFailed(state: State, event: Of<"start-failed">): Step {
+  const { name, run, refusal } = event;
+  const unikernel = find(state, name);
+  if (unikernel?.phase.kind !== "starting" || unikernel.phase.run !== run) return { state, effects: [] };
+  const { client, previous, next, first } = unikernel.phase;
+  const refused = refuse(client, refusal);
+  if (next !== undefined) return preceded(refused, proceed(state, name, unikernel, next));
+  if (previous !== undefined) return preceded(refused, comeBack(state, name, unikernel, previous));
+  if (first) return removed(state, name, unikernel, refused);
+  return preceded(refused, wait(state, name, unikernel, unikernel.failures + 1));
+}
+
+/** The tender ended, by itself or because it was told to. While the daemon stops, that says nothing about tomorrow. */
+export function exited(state: State, event: Of<"exited">): Step {
+  const { name, run, now } = event;
+  const unikernel = find(state, name);
+  const { phase } = unikernel ?? {};
+  if (unikernel === undefined || phase === undefined || !("run" in phase) || phase.run !== run || state.stopping) {
+    return { state, effects: [] };
+  }
+  const status = guestStatus(unikernel.current?.tender.kind ?? "hvt", event.status);
+  const seen = { ...unikernel, lastExit: status };
+  if (phase.kind === "stopping") return proceed(state, name, seen, phase.next);
+  if (phase.kind === "running") return ended(state, name, seen, status, now - phase.started);
+  return { state, effects: [] };
+}
+
+/** The back-off is over. */
+export function due(state: State, event: Of<"due">): Step {
+  const { name, run } = event;
+  const unikernel = find(state, name);
+  if (unikernel?.phase.kind !== "waiting" || unikernel.phase.run !== run || state.stopping)
+    return { state, effects: [] };
+  const { current, change } = unikernel;
+  if (current !== undefined) return start(state, name, unikernel, current, { first: false });
+  if (change === undefined) return { state, effects: [] };
+  const job = state.counter + 1;
+  const again = put(state, name, { ...unikernel, phase: { kind: "preparing" }, change: { ...change, job } });
+  const { config, image } = change;
+  return { state: { ...again, counter: job }, effects: [{ kind: "prepare", name, job, config, image }] };
+}
+
+/** Stops it and starts it as it is. */
+export function restart(state: State, name: Name, unikernel: Unikernel, client: ClientId): Result<Step, Refusal> {
+  const doing = occupied(unikernel);
+  if (doing !== undefined) return err({ kind: "unikernel-busy", name, doing });
+  const { phase, current } = unikernel;
+  if (phase.kind === "running") return ok(stop(state, name, unikernel, phase.run, { kind: "restart", client }));
+  if (current === undefined) return err({ kind: "unikernel-busy", name, doing: "create" });
+  return ok(start(state, name, { ...unikernel, failures: 0 }, current, { client, first: false }));
+}
+
+/** Stops it, or where nothing runs takes it away at once. */
+export function destroy(state: State, name: Name, unikernel: Unikernel, client: ClientId): Step {
+  const { change, ...rest } = unikernel;
+  const { phase } = rest;
+  const overtaken = refuse(change?.client, { kind: "overtaken-by-destroy", name });
+  switch (phase.kind) {
+    case "preparing":
+      return removed(state, name, rest, [...overtaken, ...answer(client, "destroyed unikernel")]);
+    case "waiting":
+      return removed(state, name, rest, [...overtaken, ...answer(client, "destroyed: removed from restarting")]);
+    case "running":
+      return preceded(overtaken, stop(state, name, rest, phase.run, { kind: "destroy", clients: [client] }));
+    case "starting":
+    case "stopping": {
+      const before = phase.next?.kind === "destroy" ? phase.next.clients : [];
+      const next: Next = { kind: "destroy", clients: [...before, client] };
+      return {
+        state: put(dropNext(state, name, phase.next), name, { ...rest, phase: { ...phase, next } }),
+        effects: [...overtaken, ...refuseNext(name, phase.next)],
+      };
+    }
+    default:
+      return unreachable(phase);
+  }
+}
+
+/** What was to come once the tender had ended. */
+function proceed(state: State, name: Name, unikernel: Unikernel, next: Next): Step {
+  const { current } = unikernel;
+  switch (next.kind) {
+    case "destroy":
+      return removed(
+        state,
+        name,
+        unikernel,
+        replies(next.clients, { ok: true, success: { kind: "string", text: "destroyed unikernel" } }),
+      );
+    case "restart": {
+      if (current === undefined) return { state, effects: [] };
+      return start(state, name, { ...unikernel, failures: 0 }, current, { client: next.client, first: false });
+    }
+    case "replace": {
+      const { kind: _, incarnation, ...client } = next;
+      const previous = current === undefined ? {} : { previous: current };
+      return start(state, name, { ...unikernel, failures: 0 }, incarnation, { ...client, ...previous, first: false });
+    }
+    default:
+      return unreachable(next);
+  }
+}
+
+/** It ended by itself: once more without its name, again after a while, or not at all. */
+function ended(state: State, name: Name, unikernel: Unikernel, status: ExitStatus, lived: number): Step {
+  const { current, change } = unikernel;
+  if (current === undefined) return { state, effects: [] };
+  const { config } = current;
+  if (refusedName(config.addName, status)) {
+    const nameless = { ...current, config: { ...config, addName: false } };
+    const record = { config: nameless.config, digest: current.digest };
+    return preceded(
+      [{ kind: "commit", changes: [{ kind: "unikernel", name, record }] }],
+      start(state, name, unikernel, nameless, { first: false }),
+    );
+  }
+  const failures = countFailure(unikernel.failures, lived);
+  if (shouldRestart(config.failBehaviour, status)) {
+    const delay = backOff(failures);
+    return preceded([{ kind: "ended", name, status, failures, delay }], wait(state, name, unikernel, failures));
+  }
+  const told: Effect = { kind: "ended", name, status, failures };
+  if (change === undefined) return removed(state, name, unikernel, [told]);
+  const { current: _, ...rest } = unikernel;
+  const left = put(state, name, { ...rest, phase: { kind: "preparing" } });
+  return {
+    state: { ...left, macs: releaseMacs(left.macs, name, current.devices) },
+    effects: [
+      { kind: "commit", changes: [{ kind: "unikernel", name }] },
+      { kind: "release-image", digest: current.digest },
+      told,
+    ],
+  };
+}
+
+/** The one that ran before is what is to run again. */
+function comeBack(state: State, name: Name, unikernel: Unikernel, previous: Incarnation): Step {
+  const { current } = unikernel;
+  const record = { config: previous.config, digest: previous.digest };
+  const effects: readonly Effect[] = [
+    { kind: "commit", changes: [{ kind: "unikernel", name, record }] },
+    ...(current ? [{ kind: "release-image", digest: current.digest } as const] : []),
+  ];
+  const restored = current === undefined ? state : keepMacs(state, name, current, previous);
+  return preceded(effects, start(restored, name, unikernel, previous, { first: false }));
+}
+
+/** The replacement stands: the addresses and the demand are its own from now on. */
+function settle(state: State, name: Name, unikernel: Unikernel, previous: Incarnation): State {
+  const { current } = unikernel;
+  if (current === undefined) return state;
+  const resources = putUnikernel(state.resources, name, { demand: demandOf(current.config), unikernel });
+  return keepMacs({ ...state, resources }, name, previous, current);
+}
+
+/** The addresses of `kept` alone, of those that `gone` and `kept` had together. */
+function keepMacs(state: State, name: Name, gone: Incarnation, kept: Incarnation | undefined): State {
+  return { ...state, macs: exchange(state, name, gone.devices, kept?.devices ?? []) };
+}
+
+function exchange(state: State, name: Name, gone: readonly Attached[], kept: readonly Attached[]): State["macs"] {
+  const released = releaseMacs(state.macs, name, gone);
+  const claimed = claimMacs(released, name, kept);
+  return claimed.ok ? claimed.value : released;
+}
+
+/** The incarnation that was to replace it gives its addresses back. */
+function dropNext(state: State, name: Name, next: Next | undefined): State {
+  if (next?.kind !== "replace") return state;
+  const current = find(state, name)?.current;
+  return keepMacs(state, name, next.incarnation, current);
+}
+
+function refuseNext(name: Name, next: Next | undefined): readonly Effect[] {
+  if (next === undefined || next.kind === "destroy") return [];
+  const refused = refuse(next.client, { kind: "overtaken-by-destroy", name });
+  if (next.kind === "restart") return refused;
+  return [...refused, { kind: "release-image", digest: next.incarnation.digest }];
+}

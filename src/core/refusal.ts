@@ -1,0 +1,71 @@
+/**
+ * Why a request is refused: every reason there is, as a value with its numbers.
+ *
+ * describe.ts makes the sentences of them.
+ *
+ * @module
+ */
+import type { DeviceMismatch } from "./manifest.ts";
+import type { Name, Path } from "./name.ts";
+import type { PolicyExcess } from "./policy.ts";
+
+/** What a policy counts; memory and block in MB. */
+export type Resource = "unikernels" | "memory" | "block";
+
+export type Refusal =
+  /** The policy at `path` allows `limit`; at and below it `used` is taken and `asked` more was asked for. */
+  | {
+      readonly kind: "limit";
+      readonly path: Path;
+      readonly resource: Resource;
+      readonly limit: number;
+      readonly used: number;
+      readonly asked: number;
+    }
+  | { readonly kind: "block-not-allowed"; readonly path: Path; readonly asked: number }
+  | {
+      readonly kind: "cpuids-not-allowed";
+      readonly path: Path;
+      readonly allowed: readonly number[];
+      readonly asked: readonly number[];
+    }
+  | {
+      readonly kind: "bridges-not-allowed";
+      readonly path: Path;
+      readonly allowed: readonly string[];
+      readonly asked: readonly string[];
+    }
+  /** The policy for `path` is more than the one in force at `above`. */
+  | { readonly kind: "policy-exceeds"; readonly path: Path; readonly above: Path; readonly excess: PolicyExcess }
+  | { readonly kind: "too-many-delegations"; readonly path: Path; readonly limit: number }
+  | { readonly kind: "policy-not-found"; readonly path: Path }
+  | { readonly kind: "root-policy-stays" }
+  | { readonly kind: "unikernel-exists"; readonly name: Name }
+  | { readonly kind: "unikernel-not-found"; readonly name: Name }
+  /** Another command is changing it; `doing` tells which. */
+  | {
+      readonly kind: "unikernel-busy";
+      readonly name: Name;
+      readonly doing: "create" | "replace" | "restart" | "destroy";
+    }
+  | { readonly kind: "overtaken-by-destroy"; readonly name: Name }
+  | { readonly kind: "block-exists"; readonly name: Name }
+  | { readonly kind: "block-not-found"; readonly name: Name }
+  | { readonly kind: "block-in-use"; readonly name: Name; readonly by: Name }
+  | { readonly kind: "block-busy"; readonly name: Name }
+  /** One block device is attached to one unikernel twice. */
+  | { readonly kind: "block-twice"; readonly device: string }
+  | { readonly kind: "block-size-zero" }
+  | { readonly kind: "block-name-invalid"; readonly device: string }
+  | { readonly kind: "label-needed"; readonly path: Path }
+  | { readonly kind: "typ-unsupported"; readonly typ: string }
+  | { readonly kind: "cpuids-empty" }
+  | { readonly kind: "memory-zero" }
+  | { readonly kind: "arguments-too-long"; readonly length: number; readonly limit: number }
+  | { readonly kind: "argument-not-text"; readonly index: number }
+  | { readonly kind: "mac-taken"; readonly bridge: string; readonly mac: Uint8Array; readonly by: Name }
+  | DeviceMismatch
+  | { readonly kind: "command-unsupported"; readonly command: string }
+  | { readonly kind: "shutting-down" }
+  /** What the machine could not do; `problem` is the host's own sentence. */
+  | { readonly kind: "host-failed"; readonly doing: string; readonly problem: string };

@@ -1,0 +1,191 @@
+/**
+ * What the supervisor knows, what it is told, and what it wants done.
+ *
+ * A unikernel exists from the moment its resources are reserved. What has been
+ * asked of it but is not done yet stands in its phase and its change; every
+ * client that waits for an answer stands there by its number, once.
+ *
+ * @module
+ */
+import type { Command, Level, Success } from "./command.ts";
+import type { GrantChange } from "./delegation.ts";
+import type { Manifest, TenderKind } from "./manifest.ts";
+import type { Name, Path } from "./name.ts";
+import type { OrderedMap } from "./ordered_map.ts";
+import type { Policy } from "./policy.ts";
+import type { Refusal } from "./refusal.ts";
+import type { Resources } from "./resources.ts";
+import type { ExitStatus } from "./restart.ts";
+import type { UnikernelConfig } from "./unikernel.ts";
+
+/** One request that waits for its one reply. */
+export type ClientId = number;
+
+export interface State {
+  readonly resources: Resources<Unikernel>;
+  /** Who has a MAC address on a bridge: `<bridge> <mac>`. */
+  readonly macs: OrderedMap<string, Name>;
+  /** Counts requests, jobs and runs: every number is handed out once. */
+  readonly counter: number;
+  readonly stopping: boolean;
+}
+
+export interface Unikernel {
+  /** What runs, ran last, or is started next; absent before the first image is prepared. */
+  readonly current?: Incarnation;
+  readonly phase: Phase;
+  /** What is being prepared to come after `current`. */
+  readonly change?: Change;
+  /** Ends in a row, for the back-off. */
+  readonly failures: number;
+  readonly lastExit?: ExitStatus;
+}
+
+/** A unikernel with all that is needed to start it. */
+export interface Incarnation {
+  readonly config: UnikernelConfig;
+  /** SHA-256 of the image. */
+  readonly digest: Uint8Array;
+  readonly tender: Tender;
+  /** In the manifest's order. */
+  readonly devices: readonly Attached[];
+}
+
+export interface Tender {
+  readonly kind: TenderKind;
+  readonly path: string;
+  /** virtio alone. */
+  readonly accel?: "kvm" | "tcg";
+}
+
+/** A manifest's device with what it is attached to on the host. */
+export type Attached =
+  | { readonly kind: "net"; readonly device: string; readonly bridge: string; readonly mac: Uint8Array }
+  | { readonly kind: "block"; readonly device: string; readonly name: Name; readonly sectorSize?: number };
+
+export type Phase =
+  /** Nothing runs and nothing was started: the first image is being prepared. */
+  | { readonly kind: "preparing" }
+  /** `client` waits for the start. Should it fail, `previous` comes back, and what was never there before (`first`) goes. */
+  | {
+      readonly kind: "starting";
+      readonly run: number;
+      readonly first: boolean;
+      readonly client?: ClientId;
+      readonly previous?: Incarnation;
+      readonly next?: Next;
+    }
+  | { readonly kind: "running"; readonly run: number; readonly started: number }
+  | { readonly kind: "stopping"; readonly run: number; readonly next: Next }
+  /** Ended, and to be started again when its time comes. */
+  | { readonly kind: "waiting"; readonly run: number };
+
+/** What comes when the tender has ended. */
+export type Next =
+  | { readonly kind: "destroy"; readonly clients: readonly ClientId[] }
+  | { readonly kind: "restart"; readonly client: ClientId }
+  | { readonly kind: "replace"; readonly client?: ClientId; readonly incarnation: Incarnation };
+
+/** A create, a force create or a restart with arguments whose image and tender are being looked at. */
+export interface Change {
+  readonly job: number;
+  /** Absent at a start of the daemon. */
+  readonly client?: ClientId;
+  readonly config: UnikernelConfig;
+  readonly image: ImageSource;
+  /** The policies that its chain brought, taken back should it be refused. */
+  readonly grants: readonly GrantChange[];
+}
+
+/** What the host found out about an image and the tender for it. */
+export interface Prepared {
+  readonly digest: Uint8Array;
+  readonly manifest: Manifest;
+  readonly tender: Tender;
+  /** One for each of the settings' bridges, in their order: given or derived. */
+  readonly macs: readonly Uint8Array[];
+}
+
+export interface Request {
+  readonly name: Name;
+  readonly command: Command;
+  /** The delegations of the chain that it came with, from the top; a local request has none. */
+  readonly levels: readonly Level[];
+}
+
+/** What happens; times in ms since the Unix epoch. */
+export type Event =
+  | { readonly kind: "request"; readonly client: ClientId; readonly request: Request; readonly now: number }
+  | { readonly kind: "prepared"; readonly name: Name; readonly job: number; readonly prepared: Prepared }
+  | { readonly kind: "prepare-failed"; readonly name: Name; readonly job: number; readonly refusal: Refusal }
+  | { readonly kind: "started"; readonly name: Name; readonly run: number; readonly now: number }
+  | { readonly kind: "start-failed"; readonly name: Name; readonly run: number; readonly refusal: Refusal }
+  | {
+      readonly kind: "exited";
+      readonly name: Name;
+      readonly run: number;
+      readonly status: ExitStatus;
+      readonly now: number;
+    }
+  | { readonly kind: "due"; readonly name: Name; readonly run: number }
+  | { readonly kind: "block-created"; readonly name: Name; readonly client: ClientId }
+  | { readonly kind: "block-removed"; readonly name: Name; readonly client: ClientId }
+  | { readonly kind: "block-failed"; readonly name: Name; readonly client: ClientId; readonly refusal: Refusal }
+  | { readonly kind: "shutdown" };
+
+/** What is to be done, in this order. */
+export type Effect =
+  | { readonly kind: "reply"; readonly client: ClientId; readonly reply: Reply }
+  /** On disk before the effects behind it. */
+  | { readonly kind: "commit"; readonly changes: readonly StoreChange[] }
+  | {
+      readonly kind: "prepare";
+      readonly name: Name;
+      readonly job: number;
+      readonly config: UnikernelConfig;
+      readonly image: ImageSource;
+    }
+  | { readonly kind: "start"; readonly name: Name; readonly run: number; readonly incarnation: Incarnation }
+  | { readonly kind: "stop"; readonly name: Name; readonly run: number }
+  | { readonly kind: "timer"; readonly name: Name; readonly run: number; readonly delay: number }
+  /** One use of the image less. */
+  | { readonly kind: "release-image"; readonly digest: Uint8Array }
+  | { readonly kind: "create-block"; readonly name: Name; readonly size: number; readonly client: ClientId }
+  | { readonly kind: "remove-block"; readonly name: Name; readonly client: ClientId }
+  /** A line for the console of the unikernel, from us. */
+  | {
+      readonly kind: "ended";
+      readonly name: Name;
+      readonly status: ExitStatus;
+      readonly failures: number;
+      readonly delay?: number;
+    };
+
+/** Where an image comes from: the client that asked, or the store. */
+export type ImageSource =
+  | { readonly kind: "client"; readonly client: ClientId }
+  | { readonly kind: "stored"; readonly digest: Uint8Array };
+
+export type Reply =
+  | { readonly ok: true; readonly success: Success }
+  | { readonly ok: false; readonly refusal: Refusal };
+
+/** One record that changed; without a value it goes. */
+export type StoreChange =
+  | {
+      readonly kind: "policy";
+      readonly path: Path;
+      readonly grant?: { readonly policy: Policy; readonly notBefore: number };
+    }
+  | { readonly kind: "unikernel"; readonly name: Name; readonly record?: StoredUnikernel };
+
+/** What of a unikernel outlives the daemon. */
+export interface StoredUnikernel {
+  readonly config: UnikernelConfig;
+  readonly digest: Uint8Array;
+}
+
+export interface Step {
+  readonly state: State;
+  readonly effects: readonly Effect[];
+}

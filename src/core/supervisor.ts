@@ -1,0 +1,215 @@
+/**
+ * The supervisor: what becomes of the host when something happens.
+ *
+ * `step` is the whole of it: a state and an event give the next state and what
+ * is to be done. A request is decided and its resources are reserved in one
+ * step, so two requests in flight never both fit where only one does; what the
+ * host then finds out or fails at comes back as an event.
+ *
+ * @module
+ */
+import { type Asked, prepared, prepareFailed, reserve, reserveReplacement } from "./change.ts";
+import type { Command, Success } from "./command.ts";
+import { type GrantChange, insertLevels, insertPolicy, removePolicy } from "./delegation.ts";
+import { blockInfo, policyInfo, unikernelInfo } from "./info.ts";
+import { destroy, due, exited, restart, started, startFailed } from "./life.ts";
+import { samePolicy } from "./policy.ts";
+import type { Refusal } from "./refusal.ts";
+import { findBlock, findPolicy, insertBlock, putBlock, removeBlock } from "./resources.ts";
+import { err, ok, type Result, unreachable } from "./result.ts";
+import { checkSettings } from "./settings.ts";
+import type { Event, Request, State, Step, Unikernel } from "./state.ts";
+import { answer, commitGrants, find, preceded, refuse, replies } from "./transition.ts";
+
+export function step(state: State, event: Event): Step {
+  switch (event.kind) {
+    case "request":
+      return request(state, event);
+    case "prepared":
+      return prepared(state, event);
+    case "prepare-failed":
+      return prepareFailed(state, event);
+    case "started":
+      return started(state, event);
+    case "start-failed":
+      return startFailed(state, event);
+    case "exited":
+      return exited(state, event);
+    case "due":
+      return due(state, event);
+    case "block-created":
+    case "block-removed":
+    case "block-failed":
+      return blockDone(state, event);
+    case "shutdown":
+      return shutdown(state);
+    default:
+      return unreachable(event);
+  }
+}
+
+type Asking = Extract<Event, { kind: "request" }>;
+
+/** One request, one decision: the policies of its chain and its command together. A refused one leaves nothing. */
+function request(before: State, asking: Asking): Step {
+  const { client } = asking;
+  if (before.stopping) return { state: before, effects: refuse(client, { kind: "shutting-down" }) };
+  const state = { ...before, counter: before.counter + 1 };
+  const granted = insertLevels(state.resources, asking.request.levels, state.counter);
+  if (!granted.ok && takes(asking.request.command)) return { state, effects: refuse(client, granted.error) };
+  const { resources, changes } = granted.ok ? granted.value : { resources: state.resources, changes: [] };
+  const decided = decide({ ...state, resources }, asking, changes);
+  return decided.ok
+    ? preceded(commitGrants(changes), decided.value)
+    : { state, effects: refuse(client, decided.error) };
+}
+
+/** Whether a command takes resources, so that the policies of its chain must hold for it. */
+function takes(command: Command): boolean {
+  switch (command.kind) {
+    case "unikernel-create":
+    case "block-add":
+      return true;
+    case "unikernel-restart":
+      return command.settings !== undefined;
+    default:
+      return false;
+  }
+}
+
+/** @param grants - the policies that the request's chain brought into force just now */
+function decide(state: State, asking: Asking, grants: readonly GrantChange[]): Result<Step, Refusal> {
+  const { client, now } = asking;
+  const { name, command } = asking.request;
+  switch (command.kind) {
+    case "unikernel-info":
+      return ok(told(state, asking, unikernelInfo(state, name, command.form)));
+    case "policy-info":
+      return ok(told(state, asking, policyInfo(state, name)));
+    case "block-info":
+      return ok(told(state, asking, blockInfo(state, name)));
+    case "unikernel-create":
+      return create(
+        state,
+        { name, client, grants, config: command.config, image: { kind: "client", client } },
+        command.replace,
+      );
+    case "unikernel-restart":
+      return change(state, asking.request, (unikernel) => {
+        const { settings } = command;
+        const { current } = unikernel;
+        if (settings === undefined || current === undefined) return restart(state, name, unikernel, client);
+        const config = { ...settings, typ: current.config.typ };
+        return replace(state, unikernel, {
+          name,
+          client,
+          grants,
+          config,
+          image: { kind: "stored", digest: current.digest },
+        });
+      });
+    case "unikernel-destroy":
+      return change(state, asking.request, (unikernel) => ok(destroy(state, name, unikernel, client)));
+    case "policy-add":
+    case "policy-remove":
+      return changePolicy(state, asking.request, client, now);
+    case "block-add":
+      return addBlock(state, asking, command.size);
+    case "block-remove":
+      return dropBlock(state, asking);
+    default:
+      return err({ kind: "command-unsupported", command: command.kind });
+  }
+}
+
+function told(state: State, { client }: Asking, success: Success): Step {
+  return { state, effects: replies([client], { ok: true, success }) };
+}
+
+function create(state: State, asked: Asked, force: boolean): Result<Step, Refusal> {
+  const { name } = asked;
+  const fine = checkSettings(name, asked.config);
+  if (!fine.ok) return fine;
+  const unikernel = find(state, name);
+  if (unikernel === undefined) return reserve(state, asked);
+  return force ? reserveReplacement(state, unikernel, asked) : err({ kind: "unikernel-exists", name });
+}
+
+function replace(state: State, unikernel: Unikernel, asked: Asked): Result<Step, Refusal> {
+  const fine = checkSettings(asked.name, asked.config);
+  return fine.ok ? reserveReplacement(state, unikernel, asked) : fine;
+}
+
+/** What is done to a unikernel that there must be. */
+function change(
+  state: State,
+  { name }: Request,
+  carryOut: (unikernel: Unikernel) => Result<Step, Refusal>,
+): Result<Step, Refusal> {
+  if (name.label === undefined) return err({ kind: "label-needed", path: name.path });
+  const unikernel = find(state, name);
+  return unikernel === undefined ? err({ kind: "unikernel-not-found", name }) : carryOut(unikernel);
+}
+
+function changePolicy(state: State, { name, command }: Request, client: number, now: number): Result<Step, Refusal> {
+  const { path } = name;
+  if (path.length === 0) return err({ kind: "root-policy-stays" });
+  const before = findPolicy(state.resources, path);
+  const changed =
+    command.kind === "policy-add"
+      ? insertPolicy(state.resources, path, command.policy, now)
+      : removePolicy(state.resources, path);
+  if (!changed.ok) return changed;
+  const { resources, changes } = changed.value;
+  const same = command.kind === "policy-add" && before !== undefined && samePolicy(before, command.policy);
+  const text = same ? "no modification of policy" : command.kind === "policy-add" ? "added policy" : "removed policy";
+  return ok({ state: { ...state, resources }, effects: [...commitGrants(changes), ...answer(client, text)] });
+}
+
+function addBlock(state: State, { client, request: { name } }: Asking, size: number): Result<Step, Refusal> {
+  const resources = insertBlock(state.resources, name, { size, state: "creating" });
+  if (!resources.ok) return resources;
+  return ok({
+    state: { ...state, resources: resources.value },
+    effects: [{ kind: "create-block", name, size, client }],
+  });
+}
+
+/** It stays in the tree, in nobody's use, until its file is gone: its space is taken until then. */
+function dropBlock(state: State, { client, request: { name } }: Asking): Result<Step, Refusal> {
+  if (name.label === undefined) return err({ kind: "label-needed", path: name.path });
+  const free = removeBlock(state.resources, name);
+  const block = findBlock(state.resources, name);
+  if (!free.ok) return free;
+  if (block === undefined) return err({ kind: "block-not-found", name });
+  if (block.state !== "ready") return err({ kind: "block-busy", name });
+  const resources = putBlock(state.resources, name, { ...block, state: "removing" });
+  return ok({ state: { ...state, resources }, effects: [{ kind: "remove-block", name, client }] });
+}
+
+function blockDone(
+  state: State,
+  event: Extract<Event, { kind: "block-created" | "block-removed" | "block-failed" }>,
+): Step {
+  const { name, client } = event;
+  const block = findBlock(state.resources, name);
+  if (block === undefined) return { state, effects: [] };
+  const gone = removeBlock(state.resources, name);
+  const without = gone.ok ? { ...state, resources: gone.value } : state;
+  const ready = { ...state, resources: putBlock(state.resources, name, { ...block, state: "ready" }) };
+  switch (event.kind) {
+    case "block-created":
+      return { state: ready, effects: answer(client, "added block device") };
+    case "block-removed":
+      return { state: without, effects: answer(client, "removed block") };
+    case "block-failed":
+      return { state: block.state === "creating" ? without : ready, effects: refuse(client, event.refusal) };
+    default:
+      return unreachable(event);
+  }
+}
+
+/** No request is taken any more; the host stops what runs, and what is stored stays. */
+function shutdown(state: State): Step {
+  return { state: { ...state, stopping: true }, effects: [] };
+}

@@ -1,0 +1,137 @@
+/**
+ * The moves that every change of a unikernel's life is made of.
+ *
+ * @module
+ */
+import type { GrantChange } from "./delegation.ts";
+import { releaseMacs } from "./macs.ts";
+import type { Name } from "./name.ts";
+import type { Refusal } from "./refusal.ts";
+import { findUnikernel, putUnikernel, removeUnikernel } from "./resources.ts";
+import { backOff } from "./restart.ts";
+import type {
+  ClientId,
+  Effect,
+  Incarnation,
+  Next,
+  Phase,
+  Reply,
+  State,
+  Step,
+  StoreChange,
+  Unikernel,
+} from "./state.ts";
+import type { Demand } from "./trie.ts";
+import { hostBridge, hostDevice, type Settings } from "./unikernel.ts";
+
+export function find(state: State, name: Name): Unikernel | undefined {
+  return findUnikernel(state.resources, name)?.unikernel;
+}
+
+/** The state with the unikernel in place of what was known of it; its demand stays. */
+export function put(state: State, name: Name, unikernel: Unikernel): State {
+  const demand = findUnikernel(state.resources, name)?.demand;
+  if (demand === undefined) return state;
+  return { ...state, resources: putUnikernel(state.resources, name, { demand, unikernel }) };
+}
+
+/** Stops a running unikernel, with what is to come then. */
+export function stop(state: State, name: Name, unikernel: Unikernel, run: number, next: Next): Step {
+  return {
+    state: put(state, name, { ...unikernel, phase: { kind: "stopping", run, next } }),
+    effects: [{ kind: "stop", name, run }],
+  };
+}
+
+/** Starts an incarnation; as long as a previous one may have to come back, its demand stays reserved too. */
+export function start(state: State, name: Name, unikernel: Unikernel, incarnation: Incarnation, waits: Waits): Step {
+  const run = state.counter + 1;
+  const phase: Phase = { kind: "starting", run, ...waits };
+  const own = demandOf(incarnation.config);
+  const resources = putUnikernel(state.resources, name, {
+    demand: waits.previous ? largerDemand(demandOf(waits.previous.config), own) : own,
+    unikernel: { ...unikernel, current: incarnation, phase },
+  });
+  return { state: { ...state, resources, counter: run }, effects: [{ kind: "start", name, run, incarnation }] };
+}
+
+/** Who and what waits for a start to succeed (see Phase). */
+export interface Waits {
+  readonly client?: ClientId;
+  readonly previous?: Incarnation;
+  readonly first: boolean;
+}
+
+/** Waits for the back-off, then starts again. */
+export function wait(state: State, name: Name, unikernel: Unikernel, failures: number): Step {
+  const run = state.counter + 1;
+  const next: Unikernel = { ...unikernel, failures, phase: { kind: "waiting", run } };
+  return {
+    state: { ...put(state, name, next), counter: run },
+    effects: [{ kind: "timer", name, run, delay: backOff(failures) }],
+  };
+}
+
+/** The unikernel is gone, from memory and from disk, before the effects behind it. */
+export function removed(state: State, name: Name, unikernel: Unikernel, effects: readonly Effect[]): Step {
+  const resources = removeUnikernel(state.resources, name);
+  const { current } = unikernel;
+  return {
+    state: {
+      ...state,
+      resources: resources.ok ? resources.value : state.resources,
+      macs: releaseMacs(state.macs, name, current?.devices ?? []),
+    },
+    effects: [
+      { kind: "commit", changes: [{ kind: "unikernel", name }] },
+      ...(current ? [{ kind: "release-image", digest: current.digest } as const] : []),
+      ...effects,
+    ],
+  };
+}
+
+/** One effect in front of a step's own. */
+export function preceded(effects: readonly Effect[], step: Step): Step {
+  return { ...step, effects: [...effects, ...step.effects] };
+}
+
+/** The commit of policies that changed, where any did. */
+export function commitGrants(grants: readonly GrantChange[]): readonly Effect[] {
+  if (grants.length === 0) return [];
+  const changes = grants.map(({ path, after }): StoreChange => {
+    return after === undefined ? { kind: "policy", path } : { kind: "policy", path, grant: after };
+  });
+  return [{ kind: "commit", changes }];
+}
+
+export function answer(client: ClientId | undefined, text: string): readonly Effect[] {
+  return replies(client === undefined ? [] : [client], { ok: true, success: { kind: "string", text } });
+}
+
+export function refuse(client: ClientId | undefined, refusal: Refusal): readonly Effect[] {
+  return replies(client === undefined ? [] : [client], { ok: false, refusal });
+}
+
+export function replies(clients: readonly ClientId[], reply: Reply): readonly Effect[] {
+  return clients.map((client) => ({ kind: "reply", client, reply }));
+}
+
+/** What settings take of the policies. */
+export function demandOf(settings: Settings): Demand {
+  return {
+    memory: settings.memory,
+    cpuids: settings.cpuids,
+    bridges: settings.bridges.map(hostBridge),
+    blocks: settings.blocks.map(hostDevice),
+  };
+}
+
+/** What one unikernel must be charged with while another is prepared to replace it. */
+export function largerDemand(old: Demand, next: Demand): Demand {
+  return {
+    memory: Math.max(old.memory, next.memory),
+    cpuids: next.cpuids,
+    bridges: next.bridges,
+    blocks: [...new Set([...old.blocks, ...next.blocks])],
+  };
+}

@@ -1,0 +1,186 @@
+/**
+ * The tree of paths: at each path a policy, unikernels and block devices, and
+ * the sum of what is used at and below it.
+ *
+ * Persistent: a change copies the nodes from the root to the changed one, each
+ * an update of its parent's balanced map, so it costs O(depth · log siblings).
+ * The sums are kept as the change climbs back, so no reader ever adds up a
+ * subtree. Unikernels and paths live in maps of their own: a path and a label
+ * of the same spelling never meet.
+ *
+ * @module
+ */
+import type { Label, Name, Path } from "./name.ts";
+import { descending, insert, lookup, type OrderedMap, remove } from "./ordered_map.ts";
+import type { Policy } from "./policy.ts";
+
+/** What a unikernel takes of the policies above it. */
+export interface Demand {
+  /** MB. */
+  readonly memory: number;
+  readonly cpuids: readonly number[];
+  /** Bridges of the host. */
+  readonly bridges: readonly string[];
+  /** Labels of block devices at the unikernel's path. */
+  readonly blocks: readonly string[];
+}
+
+/** Sums over everything at and below a path; memory and block in MB. */
+export interface Usage {
+  readonly unikernels: number;
+  readonly memory: number;
+  readonly block: number;
+}
+
+/** A policy in force. */
+export interface Grant {
+  readonly policy: Policy;
+  /** notBefore of the newest certificate that granted it, or the time of the local command; ms since the Unix epoch. */
+  readonly notBefore: number;
+  /** When a request last came through it, in requests since the start. */
+  readonly used: number;
+}
+
+export interface Block {
+  /** MB. */
+  readonly size: number;
+  /** Whether its file is there, still being made, or being removed. */
+  readonly state: "ready" | "creating" | "removing";
+  /** The unikernel of the same path that has it. */
+  readonly usedBy?: Label;
+}
+
+export interface Tenant<U> {
+  readonly demand: Demand;
+  readonly unikernel: U;
+}
+
+export interface Node<U> {
+  readonly grant?: Grant;
+  readonly unikernels: OrderedMap<Label, Tenant<U>>;
+  readonly blocks: OrderedMap<Label, Block>;
+  readonly children: OrderedMap<Label, Node<U>>;
+  readonly usage: Usage;
+  /** Policies at and below this path. */
+  readonly grants: number;
+}
+
+export const emptyNode: Node<never> = {
+  unikernels: undefined,
+  blocks: undefined,
+  children: undefined,
+  usage: { unikernels: 0, memory: 0, block: 0 },
+  grants: 0,
+};
+
+/** The node at a path, or undefined where nothing is at or below it. */
+export function nodeAt<U>(top: Node<U>, path: Path): Node<U> | undefined {
+  let node: Node<U> | undefined = top;
+  for (const label of path) {
+    node = lookup(node.children, label);
+    if (node === undefined) return undefined;
+  }
+  return node;
+}
+
+/** The nodes from the root to `path` with their paths, as far as there are any. */
+export function* nodesTo<U>(top: Node<U>, path: Path): Generator<readonly [Path, Node<U>]> {
+  let node: Node<U> | undefined = top;
+  for (let depth = 0; node !== undefined; depth++) {
+    yield [path.slice(0, depth), node];
+    const label = path[depth];
+    if (label === undefined) return;
+    node = lookup(node.children, label);
+  }
+}
+
+/** The tree with the node at `path` changed, and the sums on the way there. A node left empty goes. */
+export function updateAt<U>(top: Node<U>, path: Path, change: (node: Node<U>) => Node<U>, depth = 0): Node<U> {
+  const label = path[depth];
+  if (label === undefined) return change(top);
+  const before = lookup(top.children, label) ?? emptyNode;
+  const after = updateAt(before, path, change, depth + 1);
+  return {
+    ...top,
+    children: isEmpty(after) ? remove(top.children, label) : insert(top.children, label, after),
+    usage: addUsage(subtractUsage(top.usage, before.usage), after.usage),
+    grants: top.grants - before.grants + after.grants,
+  };
+}
+
+/** A node with its grant set, or taken away. */
+export function withGrant<U>(node: Node<U>, grant: Grant | undefined): Node<U> {
+  const { grant: before, ...rest } = node;
+  const grants = node.grants + (grant ? 1 : 0) - (before ? 1 : 0);
+  return grant === undefined ? { ...rest, grants } : { ...rest, grants, grant };
+}
+
+/** A node with a unikernel put, replaced or (undefined) removed. */
+export function withTenant<U>(node: Node<U>, label: Label, tenant: Tenant<U> | undefined): Node<U> {
+  const before = lookup(node.unikernels, label);
+  const released = before ? subtractUsage(node.usage, tenantUsage(before.demand)) : node.usage;
+  return {
+    ...node,
+    unikernels: tenant ? insert(node.unikernels, label, tenant) : remove(node.unikernels, label),
+    usage: tenant ? addUsage(released, tenantUsage(tenant.demand)) : released,
+  };
+}
+
+/** A node with a block device put, replaced or (undefined) removed. */
+export function withBlock<U>(node: Node<U>, label: Label, block: Block | undefined): Node<U> {
+  const before = lookup(node.blocks, label)?.size ?? 0;
+  return {
+    ...node,
+    blocks: block ? insert(node.blocks, label, block) : remove(node.blocks, label),
+    usage: { ...node.usage, block: node.usage.block - before + (block?.size ?? 0) },
+  };
+}
+
+/** What one unikernel adds to the sums. */
+export function tenantUsage(demand: Demand): Usage {
+  return { unikernels: 1, memory: demand.memory, block: 0 };
+}
+
+/**
+ * Everything at and below a path that `pick` finds in a node, pre-order: an
+ * entry before what lies below its name, siblings by descending label, as
+ * albatross lists them.
+ */
+export function* walk<U, T>(node: Node<U>, path: Path, pick: Pick<U, T>): Generator<readonly [Name, T]> {
+  const own = pick.path?.(node);
+  if (own !== undefined) yield [{ path }, own];
+  const entries = [...(pick.labels ? descending(pick.labels(node)) : [])];
+  let next = 0;
+  for (const [label, child] of descending(node.children)) {
+    for (; next < entries.length && (entries[next]?.[0] ?? "") >= label; next++) yield* named(path, entries[next]);
+    yield* walk(child, [...path, label], pick);
+  }
+  for (; next < entries.length; next++) yield* named(path, entries[next]);
+}
+
+/** What `walk` collects: something of the path itself, something of labels at it. */
+export interface Pick<U, T> {
+  readonly path?: (node: Node<U>) => T | undefined;
+  readonly labels?: (node: Node<U>) => OrderedMap<Label, T>;
+}
+
+function* named<T>(path: Path, entry: readonly [Label, T] | undefined): Generator<readonly [Name, T]> {
+  if (entry !== undefined) yield [{ path, label: entry[0] }, entry[1]];
+}
+
+function isEmpty<U>(node: Node<U>): boolean {
+  return (
+    node.grant === undefined &&
+    node.unikernels === undefined &&
+    node.blocks === undefined &&
+    node.children === undefined
+  );
+}
+
+function addUsage(a: Usage, b: Usage): Usage {
+  return { unikernels: a.unikernels + b.unikernels, memory: a.memory + b.memory, block: a.block + b.block };
+}
+
+function subtractUsage(a: Usage, b: Usage): Usage {
+  return { unikernels: a.unikernels - b.unikernels, memory: a.memory - b.memory, block: a.block - b.block };
+}
