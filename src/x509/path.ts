@@ -44,6 +44,8 @@ export type PathError =
   | { readonly kind: "not-yet-valid"; readonly at: number; readonly notBefore: number; readonly now: number }
   | { readonly kind: "expired"; readonly at: number; readonly notAfter: number; readonly now: number }
   | { readonly kind: "extension-unhandled"; readonly at: number; readonly oid: string }
+  /** Only a self-signed anchor may do without (RFC 5280 sections 4.2.1.1 and 4.2.1.2). */
+  | { readonly kind: "key-identifier-missing"; readonly at: number }
   | { readonly kind: "not-an-authority"; readonly at: number }
   | { readonly kind: "path-length-exceeded"; readonly at: number; readonly limit: number; readonly below: number }
   | { readonly kind: "anchor-inconsistent" }
@@ -123,7 +125,9 @@ function checkLeaf(leaf: Certificate, purpose: Purpose): PathError | undefined {
   if (basicConstraints?.ca === true || keyUsage?.keyCertSign === true) return { kind: "leaf-is-authority" };
   // TLS 1.3 signs with the leaf's key (RFC 8446 section 4.4.2.2).
   if (keyUsage?.digitalSignature === false) return { kind: "leaf-cannot-sign" };
-  const allowed = extendedKeyUsage?.includes(purposeOid[purpose]) ?? purpose === "client";
+  const named = extendedKeyUsage?.includes(purposeOid[purpose]) ?? purpose === "client";
+  // A leaf for every purpose is for none: the Web PKI forbids it, albatross writes none.
+  const allowed = named && extendedKeyUsage?.includes(oids.anyExtendedKeyUsage) !== true;
   return allowed ? undefined : { kind: "purpose-not-allowed", at: 0, purpose };
 }
 
@@ -133,6 +137,7 @@ function checkSigners(path: readonly Certificate[], purpose: Purpose): PathError
   for (const [at, signer] of path.entries()) {
     const signed = path[at - 1];
     if (signed === undefined) continue;
+    if (signed.extensions.authorityKeyId === undefined) return { kind: "key-identifier-missing", at: at - 1 };
     if (!isIssuedBy(signed, signer)) return { kind: "not-issued-by-next", at: at - 1 };
     if (signed.algorithm === undefined) return { kind: "algorithm-unsupported", at: at - 1 };
     const problem = checkAuthority(signer, at, below, purpose);
@@ -145,7 +150,8 @@ function checkSigners(path: readonly Certificate[], purpose: Purpose): PathError
 
 /** @param below - intermediates between the signer and the leaf */
 function checkAuthority(signer: Certificate, at: number, below: number, purpose: Purpose): PathError | undefined {
-  const { basicConstraints, keyUsage, extendedKeyUsage } = signer.extensions;
+  const { basicConstraints, keyUsage, extendedKeyUsage, subjectKeyId } = signer.extensions;
+  if (subjectKeyId === undefined && !isSelfIssued(signer)) return { kind: "key-identifier-missing", at };
   if (basicConstraints?.ca !== true || !basicConstraints.critical || keyUsage?.keyCertSign !== true) {
     return { kind: "not-an-authority", at };
   }
@@ -158,8 +164,9 @@ function checkAuthority(signer: Certificate, at: number, below: number, purpose:
 
 /** A self-issued anchor names itself, and an anchor's purpose is to sign: an extendedKeyUsage there means something else. */
 function checkAnchor(anchor: Certificate): PathError | undefined {
-  const { extendedKeyUsage } = anchor.extensions;
-  const consistent = extendedKeyUsage === undefined && (!isSelfIssued(anchor) || isIssuedBy(anchor, anchor));
+  const { extendedKeyUsage, authorityKeyId } = anchor.extensions;
+  const named = isSelfIssued(anchor) ? isIssuedBy(anchor, anchor) : authorityKeyId !== undefined;
+  const consistent = extendedKeyUsage === undefined && named;
   return consistent ? undefined : { kind: "anchor-inconsistent" };
 }
 
