@@ -28,6 +28,10 @@ export function nameFile(file: string): string {
   return `${file}.name`;
 }
 
+export function isNameFile(file: string): boolean {
+  return file.endsWith(".name") && isHashed(file.slice(0, -".name".length));
+}
+
 /** The name behind a file name, or undefined where `fileName` makes no such file name, or a hash. */
 export function parseFileName(file: string): Name | undefined {
   const name = parseName(file);

@@ -4,6 +4,7 @@
  * @module
  */
 import { spawn } from "node:child_process";
+import { env } from "node:process";
 import { err, ok, type Result } from "../core/result.ts";
 
 export type RunError =
@@ -59,8 +60,10 @@ const defaultTimeout = 10_000;
 /** Characters of output that are kept. */
 const maxOutput: number = 4 * 1024 * 1024;
 
+const { PATH = "" } = env;
+
 /** Helpers answer in English, and find themselves where distributions put them. */
 const helperEnvironment: Readonly<Record<string, string>> = {
-  PATH: `${process.env["PATH"] ?? ""}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin`,
+  PATH: `${PATH}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin`,
   LC_ALL: "C",
 };

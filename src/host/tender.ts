@@ -8,6 +8,7 @@
  */
 import { accessSync, constants, statSync } from "node:fs";
 import { delimiter, join } from "node:path";
+import { env } from "node:process";
 import type { TenderKind } from "../core/manifest.ts";
 import { err, ok, type Result } from "../core/result.ts";
 import { type RunError, run } from "./run.ts";
@@ -102,8 +103,8 @@ function findQemu(abi: number, options: TenderOptions): Result<FoundTender, Tend
 }
 
 function onPath(file: string, options: TenderOptions): readonly string[] {
-  const path = options.path ?? process.env["PATH"] ?? "";
-  return path
+  const { PATH = "" } = env;
+  return (options.path ?? PATH)
     .split(delimiter)
     .filter((folder) => folder.startsWith("/"))
     .map((folder) => join(folder, file));

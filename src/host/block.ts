@@ -1,0 +1,147 @@
+/**
+ * Block devices: sparse files in `<dbdir>/block`, named as albatross names them.
+ *
+ * A device belongs to the daemon until a guest has it: then it belongs to the
+ * guest's uid, which cannot read the folder, nor any other file in it.
+ *
+ * @module
+ */
+import { constants } from "node:fs";
+import { lstat, mkdir, open, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { getegid, geteuid } from "node:process";
+import { type Name, parseName, printName } from "../core/name.ts";
+import { ok, type Result } from "../core/result.ts";
+import { fileName, isHashed, isNameFile, nameFile, parseFileName } from "./file_name.ts";
+import { attempt, type IoError, isTemporary, syncFolder, writeWhole } from "./io.ts";
+import { type FolderSpace, readFolderSpace } from "./proc.ts";
+import { receive, type StreamError } from "./stream.ts";
+
+export interface BlockDevice {
+  readonly name: Name;
+  /** MB. */
+  readonly size: number;
+}
+
+/** What lies in the folder: the devices, and the files that are none. */
+export interface BlockListing {
+  readonly devices: readonly BlockDevice[];
+  readonly ignored: readonly string[];
+}
+
+/** Makes the folder, removes what broken uploads left, and lists the devices. */
+export function listBlocks(dbdir: string): Promise<Result<BlockListing, IoError>> {
+  const path = folder(dbdir);
+  return attempt("list", path, async () => {
+    await mkdir(path, { recursive: true, mode: 0o711 });
+    const files = await readdir(path);
+    for (const file of files.filter(isTemporary)) await rm(join(path, file));
+    const devices: BlockDevice[] = [];
+    const ignored: string[] = [];
+    for (const file of files.filter((name) => !isTemporary(name) && !isNameFile(name))) {
+      const device = await readDevice(path, file);
+      if (device === undefined) ignored.push(file);
+      else devices.push(device);
+    }
+    return { devices, ignored };
+  });
+}
+
+export function blockPath(dbdir: string, name: Name): string {
+  return join(folder(dbdir), fileName(name));
+}
+
+/** Free and total size of the file system that the devices are on. */
+export function readBlockSpace(dbdir: string): FolderSpace {
+  return readFolderSpace(folder(dbdir));
+}
+
+/** Makes a device of zeros that takes no space yet; one that is there already stays, and is the error EEXIST. */
+export function createBlock(dbdir: string, device: BlockDevice): Promise<Result<void, IoError>> {
+  const path = blockPath(dbdir, device.name);
+  return attempt("create", path, async () => {
+    const file = await open(path, "wx", 0o600);
+    try {
+      await file.truncate(device.size * megabyte);
+      if (isHashed(fileName(device.name))) await writeFile(nameFile(path), printName(device.name), { mode: 0o600 });
+      await file.sync();
+      await syncFolder(folder(dbdir));
+    } catch (thrown) {
+      await rm(path, { force: true });
+      throw thrown;
+    } finally {
+      await file.close();
+    }
+  });
+}
+
+/** It is no error if there is none. */
+export function removeBlock(dbdir: string, name: Name): Promise<Result<void, IoError>> {
+  const path = blockPath(dbdir, name);
+  return attempt("remove", path, async () => {
+    await rm(path, { force: true });
+    if (isHashed(fileName(name))) await rm(nameFile(path), { force: true });
+    await syncFolder(folder(dbdir));
+  });
+}
+
+/** Replaces the content by a stream, filled up with zeros; the old content stays until the new one is complete. */
+export function setBlock(
+  dbdir: string,
+  device: BlockDevice,
+  source: AsyncIterable<Uint8Array>,
+  compressed: boolean,
+): Promise<Result<void, StreamError>> {
+  const maxBytes = device.size * megabyte;
+  return writeWhole<void, StreamError>(folder(dbdir), 0o600, async (file) => {
+    const received = await receive(source, file, { compressed, maxBytes });
+    if (!received.ok) return received;
+    const path = blockPath(dbdir, device.name);
+    const filled = await attempt("fill", path, () => file.truncate(maxBytes));
+    return filled.ok ? ok({ path, value: undefined }) : filled;
+  });
+}
+
+/** Gives a device to a guest's user. */
+export function lendBlock(dbdir: string, name: Name, uid: number, gid: number): Promise<Result<void, IoError>> {
+  return setOwner(blockPath(dbdir, name), uid, gid);
+}
+
+/** Takes a device back from whichever guest had it. */
+export function takeBackBlock(dbdir: string, name: Name): Promise<Result<void, IoError>> {
+  return setOwner(blockPath(dbdir, name), geteuid?.() ?? 0, getegid?.() ?? 0);
+}
+
+/** By descriptor, and never through a symbolic link: whatever lies in the folder, no other file changes hands. */
+function setOwner(path: string, uid: number, gid: number): Promise<Result<void, IoError>> {
+  return attempt("own", path, async () => {
+    const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+    try {
+      await file.chown(uid, gid);
+      await file.chmod(0o600);
+    } finally {
+      await file.close();
+    }
+  });
+}
+
+/** The device in a file, or undefined: a regular file whose size is a non-zero multiple of 1 MB counts. */
+async function readDevice(path: string, file: string): Promise<BlockDevice | undefined> {
+  const facts = await lstat(join(path, file));
+  if (!facts.isFile() || facts.size === 0 || facts.size % megabyte !== 0) return undefined;
+  const name = isHashed(file) ? await readName(join(path, file)) : parseFileName(file);
+  return name?.label === undefined || fileName(name) !== file ? undefined : { name, size: facts.size / megabyte };
+}
+
+async function readName(path: string): Promise<Name | undefined> {
+  const text = await attempt("read", path, () => readFile(nameFile(path), "utf8"));
+  const name = text.ok ? parseName(text.value) : text;
+  return name.ok ? name.value : undefined;
+}
+
+function folder(dbdir: string): string {
+  return join(dbdir, "block");
+}
+
+/** albatross's MB. */
+const megabyte: number = 1024 * 1024;

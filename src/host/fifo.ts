@@ -1,0 +1,83 @@
+/**
+ * A guest's console: a FIFO that the tender and the daemon both hold open for
+ * reading and writing, so that neither sees it end when the other does.
+ *
+ * It is opened non-blocking and read through the event loop: an ordinary read
+ * of a silent FIFO takes a thread, and four of those are all that Node has.
+ *
+ * @module
+ */
+import { closeSync, constants, fstatSync, openSync } from "node:fs";
+import { mkdir, rm } from "node:fs/promises";
+import { Socket } from "node:net";
+import { join } from "node:path";
+import type { Name } from "../core/name.ts";
+import { err, ok, type Result } from "../core/result.ts";
+import { fileName } from "./file_name.ts";
+import { attempt, type IoError } from "./io.ts";
+import { type RunError, run } from "./run.ts";
+
+export type ConsoleError =
+  | { readonly kind: "console-no-fifo"; readonly path: string }
+  | { readonly kind: "console-not-made"; readonly path: string; readonly cause: RunError }
+  | IoError;
+
+export interface ConsoleInput {
+  readonly path: string;
+  /** Stops reading: the guest waits once the pipe is full (64 KiB). */
+  pause(): void;
+  resume(): void;
+  /** Stops reading for good and leaves the FIFO to a later daemon. */
+  close(): void;
+  /** Closes, and removes the FIFO. */
+  release(): Promise<void>;
+}
+
+/**
+ * Makes the guest's FIFO in `folder`, or takes over the one that an earlier daemon left, and reads it.
+ *
+ * @param onData - called with each piece as it comes; not cut at lines
+ */
+export async function openConsole(
+  folder: string,
+  name: Name,
+  onData: (bytes: Uint8Array) => void,
+): Promise<Result<ConsoleInput, ConsoleError>> {
+  const path = join(folder, fileName(name));
+  const made = await attempt("create", folder, () => mkdir(folder, { recursive: true, mode: 0o700 }));
+  if (!made.ok) return made;
+  let opened = await openFifo(path);
+  if (!opened.ok && opened.error.kind === "io-failed" && opened.error.code === "ENOENT") {
+    const fifo = await run(["mkfifo", "-m", "600", "--", path]);
+    if (!fifo.ok) return err({ kind: "console-not-made", path, cause: fifo.error });
+    opened = await openFifo(path);
+  }
+  return opened.ok ? ok(read(path, opened.value, onData)) : opened;
+}
+
+async function openFifo(path: string): Promise<Result<number, ConsoleError>> {
+  const flags = constants.O_RDWR | constants.O_NONBLOCK | constants.O_NOFOLLOW;
+  const fd = await attempt("open", path, () => openSync(path, flags));
+  if (!fd.ok || fstatSync(fd.value).isFIFO()) return fd;
+  closeSync(fd.value);
+  return err({ kind: "console-no-fifo", path });
+}
+
+function read(path: string, fd: number, onData: (bytes: Uint8Array) => void): ConsoleInput {
+  const socket = new Socket({ fd, readable: true, writable: false });
+  socket.on("data", onData);
+  socket.on("error", () => socket.destroy());
+  const close = (): void => {
+    socket.destroy();
+  };
+  return {
+    path,
+    pause: () => socket.pause(),
+    resume: () => socket.resume(),
+    close,
+    release: async () => {
+      close();
+      await rm(path, { force: true });
+    },
+  };
+}

@@ -1,0 +1,261 @@
+/**
+ * Guests: tenders that run under a shim, so that they outlive the daemon, and
+ * the watch over them, by this daemon or a later one.
+ *
+ * Three files in the run folder tell a later daemon of a guest: NAME.guest (what
+ * the daemon wants to know again), NAME.pid (pid, start time, boot) and NAME.exit
+ * (pid, start time, status). Each appears by rename, and the last two are the
+ * shim's.
+ *
+ * @module
+ */
+import { type ChildProcess, spawn } from "node:child_process";
+import { readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import { type Name, parseName, printName } from "../core/name.ts";
+import { err, ok, type Result } from "../core/result.ts";
+import { cageEnvironment } from "./cage.ts";
+import { fileName } from "./file_name.ts";
+import { attempt, errnoOf, type IoError } from "./io.ts";
+import { isAlive, kill, type ProcessIdentity, processState, readBootId } from "./proc.ts";
+import { shim } from "./shim.ts";
+
+/** How a tender ended; `unknown` where its shim was killed before it. */
+export type ExitStatus =
+  | { readonly kind: "exited"; readonly code: number }
+  | { readonly kind: "signalled"; readonly signal: number }
+  | { readonly kind: "unknown" };
+
+export interface Guest {
+  readonly name: Name;
+  readonly identity: ProcessIdentity;
+  /** Never rejects. */
+  readonly exited: Promise<ExitStatus>;
+}
+
+export interface GuestStart {
+  readonly name: Name;
+  /** The tender's command line with its cage. */
+  readonly argv: readonly string[];
+  /** The console's FIFO. */
+  readonly fifo: string;
+  readonly runDir: string;
+  /** What the daemon that adopts the guest is told: a text of any form. */
+  readonly note: string;
+}
+
+export type GuestError =
+  /** The shim itself did not start. */
+  | { readonly kind: "shim-failed"; readonly code: string }
+  /** It did not report the tender's pid: the run folder is full or gone. */
+  | { readonly kind: "shim-silent"; readonly limit: number }
+  | { readonly kind: "guest-unkillable"; readonly pid: number; readonly waited: number }
+  | IoError;
+
+/** What an earlier daemon left of a guest. */
+export type Adopted =
+  | { readonly kind: "running"; readonly guest: Guest; readonly note: string }
+  | { readonly kind: "ended"; readonly name: Name; readonly status: ExitStatus; readonly note: string };
+
+/**
+ * Starts a tender. A program that cannot be run shows as an exit with 126 or 127, and its reason on the console.
+ */
+export async function startGuest(start: GuestStart): Promise<Result<Guest, GuestError>> {
+  const { name, argv, fifo, runDir, note } = start;
+  const files = filesOf(runDir, name);
+  const prepared = await attempt("record", files.guest, async () => {
+    await mkdir(runDir, { recursive: true, mode: 0o700 });
+    statSync(fifo);
+    for (const file of [files.pid, files.exit]) rmSync(file, { force: true });
+    writeFileSync(`${files.guest}.new`, JSON.stringify({ name: printName(name), note }), { mode: 0o600 });
+    renameSync(`${files.guest}.new`, files.guest);
+  });
+  if (!prepared.ok) return prepared;
+  const child = spawn("/bin/sh", ["-c", shim, "fulmar-shim", fifo, files.pid, files.exit, ...argv], {
+    detached: true,
+    stdio: ["ignore", "ignore", "ignore", "pipe"],
+    env: cageEnvironment,
+    cwd: "/",
+  });
+  child.unref();
+  const identity = await readReport(child);
+  if (!identity.ok) {
+    removeFiles(files);
+    return identity;
+  }
+  return ok({ name, identity: identity.value, exited: watch(identity.value, files, child) });
+}
+
+/** All guests that an earlier daemon started and nobody forgot. */
+export function adoptGuests(runDir: string): Promise<Result<readonly Adopted[], IoError>> {
+  return attempt("read", runDir, async () => {
+    await mkdir(runDir, { recursive: true, mode: 0o700 });
+    const records = readdirSync(runDir).filter((file) => file.endsWith(".guest"));
+    return records.flatMap((file) => {
+      const record = readRecord(join(runDir, file));
+      return record === undefined ? [] : [adopt(runDir, record)];
+    });
+  });
+}
+
+/**
+ * Stops a guest: SIGTERM, and SIGKILL after the grace period, or at once where SIGTERM can do nothing.
+ *
+ * @param grace - ms
+ */
+export async function stopGuest(guest: Guest, grace: number): Promise<Result<ExitStatus, GuestError>> {
+  kill(guest.identity, "SIGTERM");
+  const deadline = performance.now() + grace;
+  while (performance.now() < deadline) {
+    const status = await within(guest.exited, Math.min(stopInterval, deadline - performance.now()));
+    if (status !== undefined) return ok(status);
+    if (processState(guest.identity) === "lingering") break;
+  }
+  kill(guest.identity, "SIGKILL");
+  const status = await within(guest.exited, killLimit);
+  if (status !== undefined) return ok(status);
+  return err({ kind: "guest-unkillable", pid: guest.identity.pid, waited: killLimit });
+}
+
+/** Removes what would tell a later daemon of the guest. */
+export function forgetGuest(runDir: string, name: Name): void {
+  removeFiles(filesOf(runDir, name));
+}
+
+interface GuestFiles {
+  readonly guest: string;
+  readonly pid: string;
+  readonly exit: string;
+}
+
+interface GuestRecord {
+  readonly name: Name;
+  readonly note: string;
+}
+
+function filesOf(runDir: string, name: Name): GuestFiles {
+  const base = join(runDir, fileName(name));
+  return { guest: `${base}.guest`, pid: `${base}.pid`, exit: `${base}.exit` };
+}
+
+function removeFiles(files: GuestFiles): void {
+  for (const file of Object.values(files)) rmSync(file, { force: true });
+}
+
+/** The one line that the shim writes: the tender's pid and start time. */
+function readReport(child: ChildProcess): Promise<Result<ProcessIdentity, GuestError>> {
+  return new Promise((resolve) => {
+    let text = "";
+    const timer = setTimeout(() => {
+      child.kill("SIGKILL");
+      resolve(err({ kind: "shim-silent", limit: reportLimit }));
+    }, reportLimit);
+    const finish = (result: Result<ProcessIdentity, GuestError>): void => {
+      clearTimeout(timer);
+      resolve(result);
+    };
+    child.once("error", (error: NodeJS.ErrnoException) => finish(err({ kind: "shim-failed", code: error.code ?? "" })));
+    const pipe = child.stdio[3];
+    pipe?.on("data", (bytes: Buffer) => {
+      text += bytes.toString("latin1");
+    });
+    pipe?.on("close", () => {
+      const [pid = 0, start = 0] = text.trim().split(" ").map(Number);
+      finish(pid > 0 ? ok({ pid, start }) : err({ kind: "shim-silent", limit: reportLimit }));
+    });
+  });
+}
+
+/** Resolves when the process has ended: at once when its shim tells, else at the next look. */
+function watch(identity: ProcessIdentity, files: GuestFiles, shimProcess?: ChildProcess): Promise<ExitStatus> {
+  return new Promise((resolve) => {
+    let lingering = 0;
+    let ended = 0;
+    const look = (): void => {
+      const state = processState(identity);
+      lingering = state === "lingering" ? lingering + 1 : 0;
+      if (lingering > 1) kill(identity, "SIGKILL");
+      if (state !== "ended") return;
+      ended += 1;
+      const status = readExit(files.exit, identity);
+      if (status === undefined && ended < looksForStatus) return;
+      clearInterval(timer);
+      resolve(status ?? { kind: "unknown" });
+    };
+    const timer = setInterval(look, lookInterval);
+    timer.unref();
+    shimProcess?.once("exit", look);
+    look();
+  });
+}
+
+function adopt(runDir: string, { name, note }: GuestRecord): Adopted {
+  const files = filesOf(runDir, name);
+  const [pid = 0, start = 0, boot] = readWords(files.pid);
+  const identity = { pid: Number(pid), start: Number(start) };
+  if (boot === readBootId() && isAlive(identity)) {
+    return { kind: "running", guest: { name, identity, exited: watch(identity, files) }, note };
+  }
+  return { kind: "ended", name, status: readExit(files.exit, identity) ?? { kind: "unknown" }, note };
+}
+
+function readRecord(file: string): GuestRecord | undefined {
+  try {
+    const record: unknown = JSON.parse(readFileSync(file, "utf8"));
+    if (typeof record !== "object" || record === null || !("name" in record) || !("note" in record)) return undefined;
+    if (typeof record.name !== "string" || typeof record.note !== "string") return undefined;
+    const name = parseName(record.name);
+    return name.ok ? { name: name.value, note: record.note } : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The status that the shim recorded for this very process. */
+function readExit(file: string, identity: ProcessIdentity): ExitStatus | undefined {
+  const [pid, start, status] = readWords(file).map(Number);
+  if (pid !== identity.pid || start !== identity.start || status === undefined) return undefined;
+  return status > signalBase && status <= lastSignal
+    ? { kind: "signalled", signal: status - signalBase }
+    : { kind: "exited", code: status };
+}
+
+function readWords(file: string): readonly string[] {
+  try {
+    return readFileSync(file, "latin1").trim().split(" ");
+  } catch (thrown) {
+    errnoOf(thrown);
+    return [];
+  }
+}
+
+/** The value, or undefined if it does not come in so many ms. */
+async function within<T>(promise: Promise<T>, limit: number): Promise<T | undefined> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<undefined>((resolve) => {
+    timer = setTimeout(resolve, Math.max(limit, 0), undefined);
+  });
+  const value = await Promise.race([promise, late]);
+  clearTimeout(timer);
+  return value;
+}
+
+/** A shell's status of a process that signal n ended is 128 + n; 159 (SIGSYS) is the last that a tender dies of. */
+const signalBase = 128;
+const lastSignal = 159;
+
+/** Milliseconds between looks at a process. A look costs 10 µs. */
+const lookInterval = 500;
+
+/** Looks at an ended process without a status, until it counts as lost: the shim writes it within ms. */
+const looksForStatus = 3;
+
+/** Milliseconds; a shim reports after 5. */
+const reportLimit = 10_000;
+
+/** Milliseconds between looks while a guest is stopped. */
+const stopInterval = 100;
+
+/** Milliseconds that the kernel may need to end a process that holds much memory. */
+const killLimit = 10_000;

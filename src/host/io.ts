@@ -1,0 +1,81 @@
+/**
+ * Failures of the file system as values, and files that are there as a whole or not at all.
+ *
+ * @module
+ */
+import { randomBytes } from "node:crypto";
+import { type FileHandle, open, rename, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { err, ok, type Result } from "../core/result.ts";
+
+/** `code` as in errno(3): ENOSPC, EACCES. */
+export interface IoError {
+  readonly kind: "io-failed";
+  readonly action: string;
+  readonly path: string;
+  readonly code: string;
+}
+
+/** Runs what may throw a system error; anything else that is thrown is a bug and passes. */
+export async function attempt<T>(action: string, path: string, act: () => Promise<T> | T): Promise<Result<T, IoError>> {
+  try {
+    return ok(await act());
+  } catch (thrown) {
+    return err({ kind: "io-failed", action, path, code: errnoOf(thrown) });
+  }
+}
+
+/** The system error's code; throws what is none. */
+export function errnoOf(thrown: unknown): string {
+  if (thrown instanceof Error && "code" in thrown && "syscall" in thrown) return String(thrown.code);
+  throw thrown;
+}
+
+/**
+ * Makes a file that either is complete and on the disk under its name, or does not exist.
+ *
+ * @param fill - writes the content and says under which path it belongs
+ */
+export async function writeWhole<T, E>(
+  folder: string,
+  mode: number,
+  fill: (file: FileHandle) => Promise<Result<{ readonly path: string; readonly value: T }, E>>,
+): Promise<Result<T, E | IoError>> {
+  const temporary = join(folder, `${temporaryPrefix}${randomBytes(8).toString("hex")}`);
+  const opened = await attempt("create", temporary, () => open(temporary, "wx+", 0o600));
+  if (!opened.ok) return opened;
+  const file = opened.value;
+  try {
+    const filled = await fill(file);
+    if (!filled.ok) return filled;
+    const { path, value } = filled.value;
+    const moved = await attempt("write", path, async () => {
+      await file.chmod(mode);
+      await file.sync();
+      await rename(temporary, path);
+      await syncFolder(folder);
+    });
+    return moved.ok ? ok(value) : moved;
+  } finally {
+    await file.close().catch(() => {});
+    await rm(temporary, { force: true }).catch(() => {});
+  }
+}
+
+/** Makes what was renamed, created or removed in a folder last. */
+export async function syncFolder(folder: string): Promise<void> {
+  const handle = await open(folder, "r");
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Whether a file name is one that `writeWhole` uses until the content is complete. */
+export function isTemporary(file: string): boolean {
+  return file.startsWith(temporaryPrefix);
+}
+
+/** No name's file name begins so: it has no colon. */
+const temporaryPrefix = "temporary-";
