@@ -56,34 +56,39 @@ export class FrameReader {
    * no more frames.
    */
   push(chunk: Uint8Array): Result<readonly Uint8Array[], FrameError> {
-    if (this.#failed !== undefined) return err(this.#failed);
     const frames: Uint8Array[] = [];
-    let at = 0;
-    while (at < chunk.length) {
-      const body = this.#body;
-      if (body === undefined) {
-        at += this.#header.push(chunk, at);
-        const length = this.#header.take();
-        if (length === undefined) continue;
-        if (length > this.#limit) return this.#fail(length, frames);
-        if (length === 0) frames.push(new Uint8Array(0));
-        else this.#body = new Body(length);
-        continue;
-      }
-      const piece = chunk.subarray(at, at + body.missing);
-      at += piece.length;
-      const frame = body.push(piece);
-      if (frame === undefined) continue;
-      frames.push(frame);
-      this.#body = undefined;
+    for (let rest = chunk; rest.length > 0; ) {
+      const taken = this.take(rest);
+      if (!taken.ok) return err({ ...taken.error, before: frames });
+      if (taken.value.frame !== undefined) frames.push(taken.value.frame);
+      rest = taken.value.rest;
     }
     return ok(frames);
   }
 
-  #fail(length: number, before: readonly Uint8Array[]): Result<never, FrameError> {
-    const error = { kind: "frame-too-large", length, limit: this.#limit } as const;
-    this.#failed = { ...error, before: [] };
-    return err({ ...error, before });
+  /** The first frame that `chunk` completes, if it does, and what lies behind it. */
+  take(chunk: Uint8Array): Result<{ readonly frame?: Uint8Array; readonly rest: Uint8Array }, FrameError> {
+    if (this.#failed !== undefined) return err(this.#failed);
+    let at = 0;
+    if (this.#body === undefined) {
+      at = this.#header.push(chunk, 0);
+      const length = this.#header.take();
+      if (length === undefined) return ok({ rest: chunk.subarray(at) });
+      if (length > this.#limit) return this.#fail(length);
+      if (length === 0) return ok({ frame: new Uint8Array(0), rest: chunk.subarray(at) });
+      this.#body = new Body(length);
+    }
+    const piece = chunk.subarray(at, at + this.#body.missing);
+    const rest = chunk.subarray(at + piece.length);
+    const frame = piece.length === 0 ? undefined : this.#body.push(piece);
+    if (frame === undefined) return ok({ rest });
+    this.#body = undefined;
+    return ok({ frame, rest });
+  }
+
+  #fail(length: number): Result<never, FrameError> {
+    this.#failed = { kind: "frame-too-large", length, limit: this.#limit, before: [] };
+    return err(this.#failed);
   }
 }
 
