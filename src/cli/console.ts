@@ -1,0 +1,34 @@
+/**
+ * console: what a unikernel prints.
+ *
+ * @module
+ */
+import { Argument, type Command as CommanderCommand, Option } from "commander";
+import type { ConsoleStart } from "../core/command.ts";
+import type { Name } from "../core/name.ts";
+import { addNetworking, type Networking } from "./options.ts";
+import type { Session } from "./session.ts";
+import { parseCountWord, parseInstantWord, parseThingWord } from "./words.ts";
+
+interface ConsoleOptions extends Networking {
+  readonly count: number;
+  readonly since?: number;
+}
+
+export function addConsole(program: CommanderCommand, session: Session): void {
+  addNetworking(program.command("console"))
+    .description("show what a unikernel printed, and follow it")
+    .addArgument(new Argument("<unikernel>", "its name, such as alice:web").argParser(parseThingWord))
+    .addOption(new Option("--count <lines>", "start with the last so many lines").argParser(parseCountWord).default(20))
+    .addOption(
+      new Option("--since <time>", "start at this time, RFC 3339").argParser(parseInstantWord).conflicts("count"),
+    )
+    .action(async (name: Name, options: ConsoleOptions) => {
+      const command = { kind: "console-subscribe", from: startOf(options) } as const;
+      session.finish(await session.send({ name, command, options }));
+    });
+}
+
+function startOf(options: ConsoleOptions): ConsoleStart {
+  return options.since === undefined ? { kind: "count", count: options.count } : { kind: "since", time: options.since };
+}

@@ -1,0 +1,67 @@
+/**
+ * Commands as `sign` shows them to whom is asked to sign.
+ *
+ * @module
+ */
+import type { Command } from "../core/command.ts";
+import { hostBridge, hostDevice, type Settings, type UnikernelConfig } from "../core/unikernel.ts";
+import { escapeText } from "./escape.ts";
+import { printFailBehaviour, printMac, printPolicy, printTime } from "./print.ts";
+
+/** One line; guest arguments, which may be secrets, are counted and not shown. */
+export function printCommand(command: Command): string {
+  switch (command.kind) {
+    case "policy-add":
+      return `policy add ${printPolicy(command.policy)}`;
+    case "unikernel-create":
+      return `unikernel ${command.replace ? "force create" : "create"} ${printConfig(command)}`;
+    case "unikernel-restart":
+      return command.settings === undefined
+        ? "unikernel restart"
+        : `unikernel restart ${printSettings(command.settings)}`;
+    case "console-subscribe":
+      return command.from.kind === "count"
+        ? `console subscribe number ${command.from.count}`
+        : `console subscribe since ${printTime(command.from.time)}`;
+    case "block-add":
+      return `block add ${command.size}`;
+    case "block-set":
+      return `block set compressed ${command.compressed}`;
+    case "block-dump":
+      return `block dump, compress level ${command.level}`;
+    case "unikernel-get":
+      return `unikernel get compress level ${command.level}`;
+    default:
+      return command.kind.replace("-", " ");
+  }
+}
+
+function printConfig({
+  config,
+  image,
+}: {
+  readonly config: UnikernelConfig;
+  readonly image: { compressed: boolean; bytes: Uint8Array };
+}): string {
+  return `typ ${config.typ} compression ${image.compressed} image ${image.bytes.length} bytes ${printSettings(config)}`;
+}
+
+function printSettings(settings: Settings): string {
+  const blocks = settings.blocks.map(
+    (block) =>
+      `${block.name} -> ${hostDevice(block)}${block.sectorSize === undefined ? "" : `, sector-size: ${block.sectorSize}`}`,
+  );
+  const bridges = settings.bridges.map(
+    (bridge) => `${bridge.netif} -> ${hostBridge(bridge)}${bridge.mac === undefined ? "" : `@${printMac(bridge.mac)}`}`,
+  );
+  return [
+    `fail behaviour ${printFailBehaviour(settings.failBehaviour)}`,
+    `startup at ${settings.startup ?? "not specified"}`,
+    `add_name ${settings.addName}`,
+    `CPUids ${settings.cpuids.join(", ")} ${settings.memory} MB memory`,
+    `block devices ${blocks.map(escapeText).join(", ")}`,
+    `bridge ${bridges.map(escapeText).join(", ")}`,
+    `#cpus ${settings.cpus}`,
+    `linux_boot ${escapeText(settings.linuxBootPartition ?? "not specified")}`,
+  ].join(" ");
+}

@@ -1,0 +1,75 @@
+/**
+ * The command line as a whole, and its run.
+ *
+ * @module
+ */
+import { Command as CommanderCommand, CommanderError } from "commander";
+import type { Environment } from "../host/client_environment.ts";
+import { addAuthority } from "./authority.ts";
+import { addBlock } from "./block.ts";
+import { addCertificate } from "./certificate.ts";
+import { addConsole } from "./console.ts";
+import { failure, statuses } from "./failure.ts";
+import type { Logging } from "./options.ts";
+import { addPolicy } from "./policy.ts";
+import { report } from "./report.ts";
+import { createSend } from "./send.ts";
+import type { Outcome, Send } from "./session.ts";
+import { addUnikernel } from "./unikernel.ts";
+
+/**
+ * Runs one command line.
+ *
+ * @param words - without the program's own name
+ * @returns the exit status
+ */
+export async function run(
+  words: readonly string[],
+  environment: Environment,
+  send: Send = createSend(environment),
+): Promise<number> {
+  let outcome: Outcome;
+  const finish = (result: Outcome): void => {
+    outcome = result;
+  };
+  const program = createProgram(environment);
+  const session = { environment, send, finish };
+  for (const add of families) add(program, session);
+  try {
+    if (words.length === 0) program.outputHelp();
+    else await program.parseAsync(words, { from: "user" });
+    return outcome === undefined ? statuses.success : report(environment, loggingOf(program), outcome);
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? statuses.success : statuses.usage;
+    const text = `a bug: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`;
+    return report(environment, {}, failure("internal", text, "please report it, with the command line"));
+  }
+}
+
+function createProgram(environment: Environment): CommanderCommand {
+  return new CommanderCommand("fulmar")
+    .description("Talks to fulmard on this machine, or with -d over TLS to a server; makes the certificates for it.")
+    .version(version, "--version", "show the version")
+    .helpOption("-h, --help", "show this help")
+    .helpCommand("help [command]", "show the help of a command")
+    .configureHelp({ sortSubcommands: true, sortOptions: true })
+    .configureOutput({
+      writeOut: (text) => void environment.stdout(text),
+      writeErr: (text) => environment.stderr(text),
+    })
+    .showHelpAfterError("hint: --help after the command lists what it takes")
+    .exitOverride();
+}
+
+/** The options of the sub-command that ran. */
+function loggingOf(program: CommanderCommand): Logging {
+  const [name] = program.args;
+  return (
+    program.commands.find((command) => command.name() === name || command.aliases().includes(name ?? ""))?.opts() ?? {}
+  );
+}
+
+const families = [addUnikernel, addConsole, addPolicy, addBlock, addCertificate, addAuthority];
+
+/** That of package.json. */
+export const version = "0.0.0";

@@ -1,0 +1,49 @@
+/**
+ * A certificate's command carried out by a server.
+ *
+ * @module
+ */
+import type { Command } from "../core/command.ts";
+import { err, ok, type Result } from "../core/result.ts";
+import type { Image } from "../core/unikernel.ts";
+import type { Environment } from "../host/client_environment.ts";
+import { connectRemote } from "../host/client_tls.ts";
+import type { Certificate } from "../x509/certificate.ts";
+import { converse, upload } from "./converse.ts";
+import { type Credentials, readChain } from "./credentials.ts";
+import { describeTls } from "./describe.ts";
+import type { Failure } from "./failure.ts";
+import type { Logging } from "./options.ts";
+import { inform } from "./report.ts";
+import type { Outcome } from "./session.ts";
+import type { Destination } from "./words.ts";
+
+/** Whom to go to, as whom, and what the leaf says. */
+export interface Errand {
+  readonly destination: Destination;
+  /** What the server's certificate must come from. */
+  readonly anchor: Certificate;
+  readonly leaf: Credentials;
+  readonly command: Command;
+  /** What follows on the connection. */
+  readonly image?: Image;
+}
+
+export async function execute(environment: Environment, options: Logging, errand: Errand): Promise<Outcome> {
+  const { host, port } = errand.destination;
+  const peer = { host, port, ...errand.leaf, anchor: errand.anchor, now: environment.now() };
+  const connection = await connectRemote(peer);
+  if (!connection.ok) {
+    const failure = describeTls(connection.error);
+    return { ...failure, text: `${host} port ${port}: ${failure.text}` };
+  }
+  inform(environment, options, `connected to ${host} port ${port}`);
+  if (errand.image !== undefined) await upload(environment, connection.value, errand.image.bytes);
+  return converse(environment, options, connection.value, errand.command);
+}
+
+/** The authority of servers: the first certificate of the file. */
+export async function readAnchor(environment: Environment, path: string): Promise<Result<Certificate, Failure>> {
+  const chain = await readChain(environment, path, "--server-ca is the certificate of the server's authority");
+  return chain.ok ? ok(chain.value[0]) : err(chain.error);
+}

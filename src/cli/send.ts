@@ -1,0 +1,87 @@
+/**
+ * Where a command goes: to a socket on this machine, to a server over TLS, or
+ * into a signing request.
+ *
+ * @module
+ */
+import { encodeFrame } from "../codec/frame.ts";
+import { encodeWire } from "../codec/wire.ts";
+import { type Service, serviceOf } from "../core/command.ts";
+import type { Environment } from "../host/client_environment.ts";
+import { connectLocal } from "../host/client_local.ts";
+import { encodeRequest } from "../x509/csr.ts";
+import { encodeKey } from "../x509/keys.ts";
+import { encodePem } from "../x509/pem.ts";
+import { converse } from "./converse.ts";
+import { issueLeaf, readIssuer } from "./credentials.ts";
+import { describeConnection } from "./describe.ts";
+import { fileFailure } from "./failure.ts";
+import { compressImage, detachImage } from "./image.ts";
+import { execute, readAnchor } from "./remote.ts";
+import { inform, warn } from "./report.ts";
+import type { Outcome, Request, Send } from "./session.ts";
+import { commonNameOf, fileBase } from "./subject.ts";
+import type { Destination } from "./words.ts";
+
+export function createSend(environment: Environment): Send {
+  return (request) => {
+    const { csr, destination } = request.options;
+    if (csr === true) return writeRequest(environment, request);
+    return destination === undefined ? sendLocal(environment, request) : sendRemote(environment, request, destination);
+  };
+}
+
+async function sendLocal(environment: Environment, { name, command, options }: Request): Promise<Outcome> {
+  const path = options.socket ?? `${options.tmpdir}/util/${sockets[serviceOf(command)]}.sock`;
+  const connection = await connectLocal(path);
+  if (!connection.ok) {
+    const { status, text } = describeConnection(connection.error);
+    return { status, text: `${path}: ${text}`, hint: "is the daemon running, and may you write to its socket?" };
+  }
+  inform(environment, options, `connected to ${path}`);
+  const payload = { kind: "command", command: compressImage(command, options.compressionLevel ?? 0) } as const;
+  const wire = encodeWire({ header: { version: 5, sequence: 0n, name }, payload });
+  await connection.value.send(encodeFrame(wire));
+  return converse(environment, options, connection.value, command);
+}
+
+async function sendRemote(environment: Environment, request: Request, destination: Destination): Promise<Outcome> {
+  const { name, command, options } = request;
+  const commonName = commonNameOf(name, command);
+  if (!commonName.ok) return commonName.error;
+  if (command.kind === "policy-info" && name.path.length > 0) {
+    warn(environment, options, "-p changes nothing with -d: all policies at and below your authority are shown");
+  }
+  const issuer = await readIssuer(environment, options);
+  if (!issuer.ok) return issuer.error;
+  const anchor = await readAnchor(environment, options.serverCa);
+  if (!anchor.ok) return anchor.error;
+  const detached = detachImage(compressImage(command, options.compressionLevel ?? remoteLevel));
+  const subject = { commonName: commonName.value, command: detached.command };
+  const leaf = await issueLeaf(environment, issuer.value, options.keyType, subject);
+  if (!leaf.ok) return leaf.error;
+  const errand = { destination, anchor: anchor.value, leaf: leaf.value, ...detached };
+  return execute(environment, options, errand);
+}
+
+/** Writes `<name>.key` and `<name>.req`, for an authority to sign. */
+async function writeRequest(environment: Environment, { name, command, options }: Request): Promise<Outcome> {
+  const commonName = commonNameOf(name, command);
+  if (!commonName.ok) return commonName.error;
+  const base = fileBase(commonName.value, command);
+  if (!base.ok) return base.error;
+  const key = await environment.generateKey(options.keyType);
+  const compressed = compressImage(command, options.compressionLevel ?? remoteLevel);
+  const request = encodePem("CERTIFICATE REQUEST", encodeRequest(key, commonName.value, compressed));
+  const keyWritten = await environment.writeFile(`${base.value}.key`, encodeKey(key), 0o400);
+  if (!keyWritten.ok) return fileFailure(keyWritten.error);
+  const written = await environment.writeFile(`${base.value}.req`, request, 0o644);
+  if (!written.ok) return fileFailure(written.error);
+  inform(environment, options, `wrote ${base.value}.key and ${base.value}.req`);
+  return undefined;
+}
+
+const sockets: Readonly<Record<Service, string>> = { daemon: "vmmd", console: "console", stats: "stat" };
+
+/** zlib's hardest: what is sent crosses a network. */
+const remoteLevel = 9;

@@ -1,0 +1,29 @@
+/**
+ * What a sub-command is given to act with, and where its outcome goes.
+ *
+ * @module
+ */
+import type { Command } from "../core/command.ts";
+import type { Name } from "../core/name.ts";
+import type { Environment } from "../host/client_environment.ts";
+import type { Failure } from "./failure.ts";
+import type { Networking } from "./options.ts";
+
+/** A sub-command's words as values. The image of a create is as it lies on disk. */
+export interface Request {
+  readonly name: Name;
+  readonly command: Command;
+  readonly options: Networking & { readonly compressionLevel?: number };
+}
+
+/** Why it failed, or undefined where it succeeded. */
+export type Outcome = Failure | undefined;
+
+export type Send = (request: Request) => Promise<Outcome>;
+
+export interface Session {
+  readonly environment: Environment;
+  readonly send: Send;
+  /** Called once by the one sub-command that runs. */
+  readonly finish: (outcome: Outcome) => void;
+}

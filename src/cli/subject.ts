@@ -1,0 +1,43 @@
+/**
+ * The common name of a certificate or request, and the files named after it.
+ *
+ * @module
+ */
+import { allowedInLeaf, type Command } from "../core/command.ts";
+import { type Name, parseLabel, printName } from "../core/name.ts";
+import { err, ok, type Result } from "../core/result.ts";
+import { type Failure, failure } from "./failure.ts";
+
+/** What of the name a certificate says: its last label. The path above is said by the certificates above. */
+export function commonNameOf(name: Name, command: Command): Result<string, Failure> {
+  if (command.kind !== "policy-add" && !allowedInLeaf(command)) return err(notInCertificate(command));
+  // A delegation's name is its path, and so is that of the `policy` command.
+  const labels = name.label === undefined ? name.path : [...name.path, name.label];
+  const named = name.label !== undefined || command.kind === "policy-add" || command.kind === "policy-info";
+  const [first, ...rest] = labels;
+  if (rest.length > 0 || (!named && first !== undefined)) {
+    const hint = "a certificate's path comes from the authorities above it: give the last label alone";
+    return err(failure("usage", `${printName(name)} has a path`, hint));
+  }
+  if (first === undefined && command.kind === "policy-add") {
+    return err(failure("usage", "the root's policy cannot be delegated", "give the label of the delegate"));
+  }
+  return ok(first ?? pathItself);
+}
+
+/** A file's name without its extension: the common name, or for a path what is asked about it. */
+export function fileBase(commonName: string | undefined, command: Command | undefined): Result<string, Failure> {
+  if (commonName === undefined || pathNames.has(commonName)) return ok(command?.kind ?? "certificate");
+  if (parseLabel(commonName).ok) return ok(commonName);
+  return err(failure("usage", `no file can be named after '${encodeURIComponent(commonName)}'`));
+}
+
+function notInCertificate(command: Command): Failure {
+  const hint = "it is for the daemon's own machine; to delegate, use add-policy --csr and sign";
+  return failure("usage", `${command.kind.replace("-", " ")} cannot be in a certificate`, hint);
+}
+
+/** What albatross-client puts for "the path itself". */
+const pathItself = ".";
+
+const pathNames: ReadonlySet<string> = new Set(["", ".", ":"]);

@@ -1,0 +1,141 @@
+/**
+ * A client's connection to a daemon or an endpoint: bytes out, messages in.
+ *
+ * What arrives is read while bytes still go out, so that a refusal in the
+ * middle of an upload is seen and not lost with the connection.
+ *
+ * @module
+ */
+import type { Socket } from "node:net";
+import { type FrameError, FrameReader } from "../codec/frame.ts";
+import { decodeWire, type Wire, type WireError } from "../codec/wire.ts";
+import { err, ok, type Result } from "../core/result.ts";
+
+export interface Connection {
+  /** Resolves when the bytes are on their way, or at the latest when something has arrived or failed. */
+  send(bytes: Uint8Array): Promise<void>;
+  /** Whether something has arrived, or nothing will any more. */
+  answered(): boolean;
+  /**
+   * The messages in their order, each once; ends when the peer closes.
+   *
+   * @param silence - milliseconds without a message after which the peer counts as gone; absent: for ever
+   */
+  messages(silence?: number): AsyncGenerator<Result<Wire, ConnectionError>>;
+  close(): void;
+}
+
+export type ConnectionError =
+  /** There is no connection; `code` is the operating system's. */
+  | { readonly kind: "unreachable"; readonly code: string }
+  /** The connection or its TLS broke. */
+  | { readonly kind: "broken"; readonly code: string }
+  /** The peer sent a TLS alert. */
+  | { readonly kind: "alert"; readonly alert: string; readonly about: "certificate" | "other" }
+  | { readonly kind: "silent"; readonly milliseconds: number }
+  | { readonly kind: "frame"; readonly error: FrameError }
+  | { readonly kind: "message"; readonly error: WireError };
+
+/** Longest reply that is read, bytes: a `get` answers with a whole image. */
+export const maxReply: number = 256 * 1024 * 1024;
+
+/** Takes over a socket that is connected. */
+export function openConnection(socket: Socket, explain: (error: Error) => ConnectionError): Connection {
+  return new SocketConnection(socket, explain);
+}
+
+export function errorCode(error: Error): string {
+  return "code" in error && typeof error.code === "string" ? error.code : error.message;
+}
+
+class SocketConnection implements Connection {
+  readonly #socket: Socket;
+  readonly #reader: FrameReader = new FrameReader(maxReply);
+  readonly #arrived: Result<Wire, ConnectionError>[] = [];
+  #over: boolean = false;
+  #wake: () => void = () => undefined;
+
+  constructor(socket: Socket, explain: (error: Error) => ConnectionError) {
+    this.#socket = socket;
+    socket.on("data", (piece) => this.#take(piece));
+    socket.on("error", (error) => this.#fail(explain(error)));
+    socket.on("end", () => this.#finish());
+    socket.on("close", () => this.#finish());
+  }
+
+  async send(bytes: Uint8Array): Promise<void> {
+    if (this.#over || this.#socket.write(bytes)) return;
+    await new Promise<void>((resolve) => {
+      this.#wake = resolve;
+      this.#socket.once("drain", resolve);
+    });
+  }
+
+  answered(): boolean {
+    return this.#over || this.#arrived.length > 0;
+  }
+
+  async *messages(silence?: number): AsyncGenerator<Result<Wire, ConnectionError>> {
+    for (;;) {
+      const next = this.#arrived.shift();
+      if (next !== undefined) {
+        yield next;
+        if (!next.ok) return;
+      } else if (this.#over) return;
+      else {
+        this.#socket.resume();
+        if (!(await this.#arrival(silence))) yield err({ kind: "silent", milliseconds: silence ?? 0 });
+      }
+    }
+  }
+
+  close(): void {
+    this.#over = true;
+    this.#socket.destroy();
+  }
+
+  /** Whether something happened before the time was over. */
+  #arrival(silence: number | undefined): Promise<boolean> {
+    return new Promise((resolve) => {
+      const timer = silence === undefined ? undefined : setTimeout(() => this.#expire(resolve), silence);
+      this.#wake = () => {
+        clearTimeout(timer);
+        resolve(true);
+      };
+    });
+  }
+
+  #expire(resolve: (value: boolean) => void): void {
+    this.close();
+    resolve(false);
+  }
+
+  #take(piece: Uint8Array): void {
+    const frames = this.#reader.push(piece);
+    for (const frame of frames.ok ? frames.value : frames.error.before) {
+      const message = decodeWire(frame);
+      if (!message.ok) {
+        this.#fail({ kind: "message", error: message.error });
+        return;
+      }
+      this.#arrived.push(ok(message.value));
+    }
+    if (!frames.ok) this.#fail({ kind: "frame", error: frames.error });
+    if (this.#arrived.length > maxWaiting) this.#socket.pause();
+    if (this.#arrived.length > 0) this.#wake();
+  }
+
+  #fail(error: ConnectionError): void {
+    if (!this.#over) this.#arrived.push(err(error));
+    this.#finish();
+    this.#socket.destroy();
+  }
+
+  #finish(): void {
+    this.#over = true;
+    this.#wake();
+  }
+}
+
+/** Messages kept for a slow consumer before reading stops. */
+const maxWaiting = 64;

@@ -1,0 +1,63 @@
+/**
+ * The files of the client: keys, certificates, images.
+ *
+ * @module
+ */
+import { randomBytes } from "node:crypto";
+import { appendFile, open, readFile as readWhole, rename, rm } from "node:fs/promises";
+import { dirname, join, resolve } from "node:path";
+import { err, ok, type Result } from "../core/result.ts";
+
+/** `code` is the operating system's, such as ENOENT. */
+export interface FileError {
+  readonly kind: "file";
+  readonly path: string;
+  readonly code: string;
+}
+
+export async function readFile(cwd: string, path: string): Promise<Result<Uint8Array, FileError>> {
+  return attempt(path, () => readWhole(resolve(cwd, path)));
+}
+
+/** Puts a file in place in one step, so that nobody ever reads half of it; replaces one that is there. */
+export async function writeFile(
+  cwd: string,
+  path: string,
+  content: Uint8Array | string,
+  mode: number,
+): Promise<Result<void, FileError>> {
+  return attempt(path, async () => {
+    const target = resolve(cwd, path);
+    const draft = join(dirname(target), `.fulmar-${randomBytes(6).toString("hex")}`);
+    try {
+      const file = await open(draft, "wx", mode);
+      try {
+        await file.chmod(mode);
+        await file.writeFile(content);
+        await file.sync();
+      } finally {
+        await file.close();
+      }
+      await rename(draft, target);
+    } catch (error) {
+      await rm(draft, { force: true });
+      throw error;
+    }
+  });
+}
+
+export async function appendToFile(cwd: string, path: string, text: string): Promise<Result<void, FileError>> {
+  return attempt(path, () => appendFile(resolve(cwd, path), text));
+}
+
+async function attempt<T>(path: string, act: () => Promise<T>): Promise<Result<T, FileError>> {
+  try {
+    return ok(await act());
+  } catch (error) {
+    return err({ kind: "file", path, code: codeOf(error) });
+  }
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : String(error);
+}
