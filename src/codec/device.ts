@@ -96,5 +96,5 @@ function readText(reader: Reader): string {
 
 function readMac(reader: Reader): Uint8Array {
   const mac = reader.octets();
-  return mac.length === 6 ? mac : reader.fail("value-refused");
+  return mac.length === 6 ? mac.slice() : reader.fail("value-refused");
 }
