@@ -11,6 +11,7 @@
  */
 import { err, ok, type Result } from "../core/result.ts";
 import { type Certificate, sameBytes } from "./certificate.ts";
+import type { Extensions } from "./extensions.ts";
 import { oids } from "./oid.ts";
 import { isStrong } from "./public_key.ts";
 import { type SignatureCache, verifySignature } from "./signature.ts";
@@ -44,7 +45,7 @@ export type PathError =
   | { readonly kind: "not-yet-valid"; readonly at: number; readonly notBefore: number; readonly now: number }
   | { readonly kind: "expired"; readonly at: number; readonly notAfter: number; readonly now: number }
   | { readonly kind: "extension-unhandled"; readonly at: number; readonly oid: string }
-  /** Only a self-signed anchor may do without (RFC 5280 sections 4.2.1.1 and 4.2.1.2). */
+  /** It has one of its two key identifiers (RFC 5280 sections 4.2.1.1 and 4.2.1.2), and lacks the other. */
   | { readonly kind: "key-identifier-missing"; readonly at: number }
   | { readonly kind: "not-an-authority"; readonly at: number }
   | { readonly kind: "path-length-exceeded"; readonly at: number; readonly limit: number; readonly below: number }
@@ -115,9 +116,20 @@ function checkEach(path: readonly Certificate[], now: number, purpose: Purpose):
     const [oid] = extensions.unhandled;
     if (oid !== undefined) return { kind: "extension-unhandled", at, oid };
     if (!isStrong(publicKey.shape)) return { kind: "key-weak", at };
+    if (!identifiersComplete(extensions, at, path.length)) return { kind: "key-identifier-missing", at };
     if (purpose === "server" && extensions.command !== undefined) return { kind: "server-delegated", at };
   }
   return undefined;
+}
+
+/**
+ * RFC 5280 wants both identifiers in everything but a self-signed certificate (no authority's) and a leaf (no subject's).
+ * Leaves in use have neither: none at all is let pass, one without its counterpart is not.
+ */
+function identifiersComplete({ subjectKeyId, authorityKeyId }: Extensions, at: number, length: number): boolean {
+  const isAnchor = at === length - 1;
+  if (authorityKeyId === undefined) return isAnchor || subjectKeyId === undefined;
+  return at === 0 || isAnchor || subjectKeyId !== undefined;
 }
 
 function checkLeaf(leaf: Certificate, purpose: Purpose): PathError | undefined {
@@ -137,7 +149,6 @@ function checkSigners(path: readonly Certificate[], purpose: Purpose): PathError
   for (const [at, signer] of path.entries()) {
     const signed = path[at - 1];
     if (signed === undefined) continue;
-    if (signed.extensions.authorityKeyId === undefined) return { kind: "key-identifier-missing", at: at - 1 };
     if (!isIssuedBy(signed, signer)) return { kind: "not-issued-by-next", at: at - 1 };
     if (signed.algorithm === undefined) return { kind: "algorithm-unsupported", at: at - 1 };
     const problem = checkAuthority(signer, at, below, purpose);
@@ -150,8 +161,7 @@ function checkSigners(path: readonly Certificate[], purpose: Purpose): PathError
 
 /** @param below - intermediates between the signer and the leaf */
 function checkAuthority(signer: Certificate, at: number, below: number, purpose: Purpose): PathError | undefined {
-  const { basicConstraints, keyUsage, extendedKeyUsage, subjectKeyId } = signer.extensions;
-  if (subjectKeyId === undefined && !isSelfIssued(signer)) return { kind: "key-identifier-missing", at };
+  const { basicConstraints, keyUsage, extendedKeyUsage } = signer.extensions;
   if (basicConstraints?.ca !== true || !basicConstraints.critical || keyUsage?.keyCertSign !== true) {
     return { kind: "not-an-authority", at };
   }

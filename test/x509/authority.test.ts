@@ -1,0 +1,159 @@
+import { expect, test } from "vitest";
+import type { Command } from "../../src/core/command.ts";
+import { printName } from "../../src/core/name.ts";
+import type { Policy } from "../../src/core/policy.ts";
+import { type Authority, type AuthorityError, readAuthority } from "../../src/x509/authority.ts";
+import { encodeName } from "../../src/x509/distinguished_name.ts";
+import { verifyPath } from "../../src/x509/path.ts";
+import { addPolicy, authority, delegate, forge, type Holder, leaf, now, policy, root, type Shape } from "./forge.ts";
+import { must, readCertificates, readLines, vectorTime } from "./vectors.ts";
+
+interface Verdict {
+  readonly file: string;
+  readonly ok: boolean;
+  readonly name: string;
+  readonly policies: readonly [string, string][];
+  readonly command: string;
+  readonly error?: string;
+}
+
+const verdicts = readLines<Verdict>("leaf/chains.jsonl");
+const [albatross] = readCertificates("pki/pki/cacert.pem");
+
+function readGolden(file: string) {
+  const path = verifyPath(readCertificates(file), albatross, vectorTime, "client");
+  return path.ok ? readAuthority(path.value) : path;
+}
+
+/** As albatross prints one. */
+function printPolicy({ unikernels, cpuids, memory, block, bridges }: Policy): string {
+  const blocks = block === undefined ? "no block" : `${block} MB block`;
+  return `policy: ${unikernels} unikernels ${cpuids.join(",")} CPUids ${memory} MB memory ${blocks}, bridges: ${bridges.join(", ")}`;
+}
+
+/** The path that a level stands for, as albatross prints it. */
+function pathOf({ levels }: Authority, depth: number): string {
+  return levels
+    .slice(0, depth)
+    .map(({ label }) => label)
+    .join(":");
+}
+
+test.for(verdicts.filter(({ ok }) => ok))("readAuthority takes $file for $name, as albatross", (verdict) => {
+  const read = must(readGolden(verdict.file));
+  const path = read.levels.map(({ label }) => label);
+  // The label of a policy info means nothing and is dropped.
+  const name = verdict.command === "policy info" ? verdict.name.replace(/[^:]*$/, "") : verdict.name;
+  expect(printName(read.label === undefined ? { path } : { path, label: read.label })).toBe(name);
+  const policies = read.levels.map((level, index) => [pathOf(read, index + 1), printPolicy(level.policy)]);
+  expect(policies.reverse()).toEqual(verdict.policies);
+  const command = verdict.command.replaceAll(" ", "-").replace("force-", "").replace("stat-", "stats-");
+  expect(command).toContain(read.command.kind);
+});
+
+test.for(verdicts.filter(({ ok }) => !ok))("readAuthority refuses $file, as albatross: $error", (verdict) => {
+  const read = readGolden(verdict.file);
+  // The delegation that stands in a leaf's place is refused as a leaf already.
+  const kinds =
+    verdict.error === "unexpected command" ? ["command-not-allowed", "leaf-is-authority"] : ["common-name-bad"];
+  expect(kinds).toContain(read.ok ? "accepted" : read.error.kind);
+});
+
+const anchor = root();
+const alice = delegate("Alice", anchor);
+const bob = delegate("bob", alice);
+
+function read(...holders: Holder[]) {
+  const certificates = holders.map(({ certificate }) => certificate);
+  return readAuthority(must(verifyPath(certificates, anchor.certificate, now, "client")));
+}
+
+test("readAuthority lists the levels from the anchor downwards, labels in lower case", () => {
+  const hello = leaf(bob, { name: "Hello.World" });
+  const { levels, ...rest } = must(read(hello, bob, alice));
+  expect(levels.map(({ label }) => label)).toEqual(["alice", "bob"]);
+  expect(levels[0]).toEqual({
+    label: "alice",
+    policy,
+    notBefore: alice.certificate.notBefore,
+    notAfter: alice.certificate.notAfter,
+    fingerprint: alice.certificate.fingerprint,
+  });
+  expect(rest).toEqual({
+    label: "hello.world",
+    leaf: hello.certificate.fingerprint,
+    expires: hello.certificate.notAfter,
+    command: { kind: "unikernel-info", form: "current" },
+  });
+});
+
+test("readAuthority adds no level for an intermediate without a policy", () => {
+  const plain = forge({ ...authority, name: "not a label", issuer: anchor });
+  expect(must(read(leaf(plain), plain)).levels).toEqual([]);
+});
+
+test("readAuthority reads eight levels of one name", () => {
+  const chain: Holder[] = [anchor];
+  for (let depth = 0; depth < 8; depth++) chain.unshift(delegate("a", chain[0] ?? anchor));
+  const [last = anchor] = chain;
+  expect(must(read(leaf(last), ...chain)).levels.map(({ label }) => label)).toEqual(Array(8).fill("a"));
+});
+
+const blocks: readonly Command[] = [
+  { kind: "block-add", size: 1, form: "current" },
+  { kind: "block-set", compressed: false },
+  { kind: "block-dump", level: 0, form: "current" },
+  { kind: "block-remove" },
+];
+
+test.for(["", ".", ":", undefined])("a leaf of the common name %j is about its path", (name) => {
+  const subject = encodeName(name);
+  expect(must(read(leaf(alice, { subject }), alice))).not.toHaveProperty("label");
+  for (const command of blocks) {
+    const error: AuthorityError = { kind: "label-needed", command: command.kind };
+    expect(read(leaf(alice, { subject, command }), alice)).toEqual({ ok: false, error });
+  }
+});
+
+test("readAuthority ignores the label of a policy info", () => {
+  const found = must(read(leaf(alice, { name: "x", command: { kind: "policy-info" } }), alice));
+  expect(found).not.toHaveProperty("label");
+});
+
+test.for<[string, Shape, AuthorityError["kind"]]>([
+  ["no extension", { command: new Uint8Array() }, "extension-undecodable"],
+  ["policy add", { command: addPolicy }, "command-not-allowed"],
+  ["policy remove", { command: { kind: "policy-remove" } }, "command-not-allowed"],
+  ["console add", { command: { kind: "console-add", count: 1 } }, "command-not-allowed"],
+  ["a label with an underscore", { name: "a_b" }, "common-name-bad"],
+  ["a label with a colon", { name: "x:y" }, "common-name-bad"],
+  ["a label of 64 characters", { name: "y".repeat(64) }, "common-name-bad"],
+])("readAuthority refuses a leaf with %s", ([, shape, kind]) => {
+  expect(read(leaf(alice, shape), alice)).toMatchObject({ ok: false, error: { kind } });
+});
+
+test("5: readAuthority refuses a leaf without our extension", () => {
+  const bare = forge({ ca: false, usage: 0xa0, name: "vm", issuer: alice });
+  expect(read(bare, alice)).toEqual({ ok: false, error: { kind: "extension-missing" } });
+});
+
+test.for<[string, Shape, AuthorityError]>([
+  ["a command", { command: { kind: "policy-info" } }, { kind: "not-a-policy", at: 1, command: "policy-info" }],
+  ["no common name", { subject: encodeName(undefined) }, { kind: "common-name-missing", at: 1 }],
+  ["an empty common name", { name: "" }, { kind: "common-name-bad", at: 1, error: { kind: "label-empty" } }],
+  [
+    "the name of a path",
+    { name: ":" },
+    { kind: "common-name-bad", at: 1, error: { kind: "label-bad-character", label: ":", at: 0 } },
+  ],
+])("readAuthority refuses a delegate with %s", ([, shape, error]) => {
+  const odd = delegate("odd", alice, shape);
+  // An empty subject cannot be an issuer: nothing below such a delegate can be read.
+  if (odd.certificate.subject.bytes.length === 2) return expect(() => leaf(odd)).toThrow("issuer-empty");
+  return expect(read(leaf(odd), odd, alice)).toEqual({ ok: false, error });
+});
+
+test("readAuthority refuses a delegate whose extension does not decode", () => {
+  const odd = delegate("odd", alice, { command: Uint8Array.of(0x30, 1) });
+  expect(read(leaf(odd), odd, alice)).toMatchObject({ ok: false, error: { kind: "extension-undecodable", at: 1 } });
+});
