@@ -18,7 +18,7 @@ interface Verdict {
 }
 
 const verdicts = readLines<Verdict>("leaf/chains.jsonl");
-const [albatross] = readCertificates("pki/pki/cacert.pem");
+const [albatross] = readCertificates("pki/cacert.pem");
 
 function readGolden(file: string) {
   const path = verifyPath(readCertificates(file), albatross, vectorTime, "client");

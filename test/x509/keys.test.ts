@@ -1,6 +1,14 @@
 import { createPublicKey, generateKeyPairSync, verify } from "node:crypto";
 import { expect, test } from "vitest";
-import { encodeKey, encodePublicKey, keyFromSeed, keyTypes, parseKey, signBytes } from "../../src/x509/keys.ts";
+import {
+  encodeKey,
+  encodePublicKey,
+  keyFromSeed,
+  keyOptions,
+  keyTypes,
+  parseKey,
+  signBytes,
+} from "../../src/x509/keys.ts";
 import { isStrong, parsePublicKey } from "../../src/x509/public_key.ts";
 import { generate } from "./forge.ts";
 import { must, readKey } from "./vectors.ts";
@@ -23,8 +31,16 @@ test.for(keyTypes)("a key of type %s is written, read and signed with", (type) =
 });
 
 test.for(keyTypes)("parseKey reads albatross's key of type %s", (type) => {
-  const key = readKey(`pki/pki-${type}/sub.key`);
+  const key = readKey(`pki-${type}/sub.key`);
   expect(must(parsePublicKey(encodePublicKey(key))).shape.kind).toBe(type.startsWith("rsa") ? "rsa" : type);
+});
+
+test("keyOptions makes RSA keys of the size that the type says", () => {
+  const options = ["rsa2048", "rsa4096"] as const;
+  expect(options.map(keyOptions)).toEqual([
+    { algorithm: "rsa", modulusLength: 2048 },
+    { algorithm: "rsa", modulusLength: 4096 },
+  ]);
 });
 
 test("keyFromSeed gives the key of RFC 8032 section 7.1, test 1", () => {

@@ -30,24 +30,24 @@ test.for([
 });
 
 test("30: parseCertificates reads the two certificates that albatross writes for a nested delegate", () => {
-  expect(readCertificates("pki/pki/team.pem").map(({ subject }) => subject.commonName)).toEqual(["team", "dev"]);
+  expect(readCertificates("pki/team.pem").map(({ subject }) => subject.commonName)).toEqual(["team", "dev"]);
 });
 
 test("encodeCertificates gives back albatross's own files", () => {
-  const text = readVector("pki/pki/team.pem");
+  const text = readVector("pki/team.pem");
   expect(encodeCertificates(must(parseCertificates(text)).map(({ raw }) => raw)).trim()).toBe(
     text.trim().replaceAll("\r\n", "\n"),
   );
 });
 
 test("parseCertificates says which certificate is bad, and wants one at least", () => {
-  const good = readVector("pki/pki/dev.pem");
+  const good = readVector("pki/dev.pem");
   const error = { kind: "pem-bad-certificate", index: 1, error: { kind: "der", problem: "truncated", at: 0 } };
   expect(parseCertificates(good + encodePem("CERTIFICATE", Uint8Array.of(0x30, 1)))).toMatchObject({
     ok: false,
     error,
   });
-  expect(parseCertificates(readVector("pki/pki/dev.key"))).toEqual({
+  expect(parseCertificates(readVector("pki/dev.key"))).toEqual({
     ok: false,
     error: { kind: "pem-missing", label: "CERTIFICATE" },
   });

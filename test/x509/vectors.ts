@@ -1,8 +1,8 @@
 /** Files of `test/vector`, read. */
 
 import type { KeyObject } from "node:crypto";
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
+import { existsSync, readFileSync } from "node:fs";
+import { delimiter, join } from "node:path";
 import type { Result } from "../../src/core/result.ts";
 import type { Certificate } from "../../src/x509/certificate.ts";
 import { parseKey } from "../../src/x509/keys.ts";
@@ -43,3 +43,9 @@ export function readDer(file: string): Uint8Array {
 
 /** When all certificates of `test/vector` are valid. */
 export const vectorTime: number = Date.UTC(2027, 0);
+
+/** Where a program of this name is on PATH. */
+export function findProgram(name: string): string | undefined {
+  const folders = (process.env["PATH"] ?? "").split(delimiter);
+  return folders.map((folder) => join(folder, name)).find((file) => existsSync(file));
+}
