@@ -74,6 +74,12 @@ export function prepared(state: State, event: Of<"prepared">): Step {
   if (unikernel === undefined || change?.job !== job) {
     return { state, effects: [{ kind: "release-image", digest }] };
   }
+  if (state.stopping) {
+    return preceded(
+      [{ kind: "release-image", digest }],
+      abandon(state, name, unikernel, change, { kind: "shutting-down" }),
+    );
+  }
   const fits = checkDevices(event.prepared.manifest, change.config);
   const incarnation = incarnate(name, change, event.prepared);
   const macs = fits.ok ? claimMacs(state.macs, name, incarnation.devices) : fits;

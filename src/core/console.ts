@@ -68,13 +68,13 @@ export class Console {
 
   /** The line that ended now; none for an empty one. */
   #close(time: number): ConsoleLine | undefined {
-    const ended = this.#open[this.#length - 1] === carriageReturn && !this.#truncated ? this.#length - 1 : this.#length;
+    const whole = !this.#truncated;
+    const ended = whole && this.#open[this.#length - 1] === carriageReturn ? this.#length - 1 : this.#length;
     const kept = this.#open.slice(0, ended);
-    const truncated = this.#truncated;
     this.#length = 0;
     this.#truncated = false;
     if (kept.length === 0) return undefined;
-    const line = { time, line: truncated ? joined(kept, truncationNote) : kept };
+    const line = { time, line: whole ? kept : joined(kept, truncationNote) };
     this.#keep(line);
     return line;
   }

@@ -6,7 +6,7 @@
  */
 import { type NameError, type Path, printName, printPath } from "./name.ts";
 import { type PolicyExcess, type Unusable, unlimited } from "./policy.ts";
-import type { Refusal, Resource } from "./refusal.ts";
+import type { Refusal, Resource, TenderRefusal } from "./refusal.ts";
 import type { ExitStatus } from "./restart.ts";
 import { unreachable } from "./result.ts";
 import { printMac } from "./tender.ts";
@@ -95,6 +95,29 @@ function describeThing(refusal: Exclude<Refusal, { kind: AboutPolicies }>): stri
       return `MAC address ${printMac(refusal.mac)} is taken on bridge ${refusal.bridge} by unikernel ${printName(refusal.by)}, give another one with --net=[name:]bridge@mac`;
     case "devices-differ":
       return `the image's manifest declares ${describeDevices(refusal.type, refusal.declared)}, given ${refusal.given.length === 1 ? "is" : "are"} ${describeDevices(refusal.type, refusal.given)}`;
+    case "image-too-large":
+      return `the image is larger than the ${refusal.limit} bytes of memory that it would be started with`;
+    case "image-broken":
+      return `the image did not arrive whole: ${refusal.problem}`;
+    case "image-not-solo5":
+      return `the image is no Solo5 unikernel: ${refusal.problem}`;
+    default:
+      return describeTender(refusal);
+  }
+}
+
+function describeTender(refusal: TenderRefusal): string {
+  switch (refusal.kind) {
+    case "target-unsupported":
+      return `the image is for ${refusal.target}, which has no tender here`;
+    case "tender-not-offered":
+      return `the image is for ${refusal.tender}, this host offers ${list(refusal.offered)}`;
+    case "tender-missing":
+      return `the image needs a ${refusal.tender} tender for ABI ${refusal.abi}, and none is installed on this host`;
+    case "tender-wrong-abi":
+      return `the image needs a ${refusal.tender} tender for ABI ${refusal.abi}, the one on this host speaks another`;
+    case "tender-unusable":
+      return `the ${refusal.tender} tender of this host does not work: ${refusal.problem}`;
     default:
       return unreachable(refusal);
   }

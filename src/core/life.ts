@@ -26,10 +26,7 @@ export function started(state: State, event: Of<"started">): Step {
   if (unikernel?.phase.kind !== "starting" || unikernel.phase.run !== run) return { state, effects: [] };
   const { client, previous, next } = unikernel.phase;
   const replaced = previous === undefined ? state : settle(state, name, unikernel, previous);
-  const effects: readonly Effect[] = [
-    ...answer(client, "created unikernel"),
-    ...(previous ? [{ kind: "release-image", digest: previous.digest } as const] : []),
-  ];
+  const effects: readonly Effect[] = [...answer(client, "created unikernel"), ...released(previous)];
   if (next !== undefined) return preceded(effects, stop(replaced, name, unikernel, run, next));
   return { state: put(replaced, name, { ...unikernel, phase: { kind: "running", run, started: now } }), effects };
 }
@@ -41,7 +38,10 @@ export function startFailed(state: State, event: Of<"start-failed">): Step {
   if (unikernel?.phase.kind !== "starting" || unikernel.phase.run !== run) return { state, effects: [] };
   const { client, previous, next, first } = unikernel.phase;
   const refused = refuse(client, refusal);
-  if (next !== undefined) return preceded(refused, proceed(state, name, unikernel, next));
+  if (next !== undefined) {
+    const without = previous === undefined ? state : keepMacs(state, name, previous, unikernel.current);
+    return preceded([...refused, ...released(previous)], proceed(without, name, unikernel, next));
+  }
   if (previous !== undefined) return preceded(refused, comeBack(state, name, unikernel, previous));
   if (first) return removed(state, name, unikernel, refused);
   return preceded(refused, wait(state, name, unikernel, unikernel.failures + 1));
@@ -105,7 +105,7 @@ export function destroy(state: State, name: Name, unikernel: Unikernel, client: 
       const next: Next = { kind: "destroy", clients: [...before, client] };
       return {
         state: put(dropNext(state, name, phase.next), name, { ...rest, phase: { ...phase, next } }),
-        effects: [...overtaken, ...refuseNext(name, phase.next)],
+        effects: [...overtaken, ...refuseNext(name, phase.next, rest.current)],
       };
     }
     default:
@@ -176,7 +176,7 @@ function comeBack(state: State, name: Name, unikernel: Unikernel, previous: Inca
   const record = { config: previous.config, digest: previous.digest };
   const effects: readonly Effect[] = [
     { kind: "commit", changes: [{ kind: "unikernel", name, record }] },
-    ...(current ? [{ kind: "release-image", digest: current.digest } as const] : []),
+    ...released(current),
   ];
   const restored = current === undefined ? state : keepMacs(state, name, current, previous);
   return preceded(effects, start(restored, name, unikernel, previous, { first: false }));
@@ -208,9 +208,19 @@ function dropNext(state: State, name: Name, next: Next | undefined): State {
   return keepMacs(state, name, next.incarnation, current);
 }
 
-function refuseNext(name: Name, next: Next | undefined): readonly Effect[] {
+function released(incarnation: Incarnation | undefined): readonly Effect[] {
+  return incarnation === undefined ? [] : [{ kind: "release-image", digest: incarnation.digest }];
+}
+
+/** What was to come is refused; what was written down for it is what runs again, until that is gone too. */
+function refuseNext(name: Name, next: Next | undefined, current: Incarnation | undefined): readonly Effect[] {
   if (next === undefined || next.kind === "destroy") return [];
   const refused = refuse(next.client, { kind: "overtaken-by-destroy", name });
-  if (next.kind === "restart") return refused;
-  return [...refused, { kind: "release-image", digest: next.incarnation.digest }];
+  if (next.kind === "restart" || current === undefined) return refused;
+  const record = { config: current.config, digest: current.digest };
+  return [
+    { kind: "commit", changes: [{ kind: "unikernel", name, record }] },
+    { kind: "release-image", digest: next.incarnation.digest },
+    ...refused,
+  ];
 }

@@ -5,7 +5,7 @@
  *
  * @module
  */
-import type { DeviceMismatch } from "./manifest.ts";
+import type { DeviceMismatch, Target, TenderKind } from "./manifest.ts";
 import type { Name, Path } from "./name.ts";
 import type { PolicyExcess } from "./policy.ts";
 
@@ -65,7 +65,25 @@ export type Refusal =
   | { readonly kind: "argument-not-text"; readonly index: number }
   | { readonly kind: "mac-taken"; readonly bridge: string; readonly mac: Uint8Array; readonly by: Name }
   | DeviceMismatch
+  | ImageRefusal
+  | TenderRefusal
   | { readonly kind: "command-unsupported"; readonly command: string }
   | { readonly kind: "shutting-down" }
   /** What the machine could not do; `problem` is the host's own sentence. */
   | { readonly kind: "host-failed"; readonly doing: string; readonly problem: string };
+
+/** What is wrong with an image; sizes in bytes. */
+export type ImageRefusal =
+  /** More than the memory that it would be started with. */
+  | { readonly kind: "image-too-large"; readonly limit: number }
+  /** The stream or its compression broke. */
+  | { readonly kind: "image-broken"; readonly problem: string }
+  | { readonly kind: "image-not-solo5"; readonly problem: string };
+
+/** Why no tender here runs an image. */
+export type TenderRefusal =
+  | { readonly kind: "target-unsupported"; readonly target: Target }
+  | { readonly kind: "tender-not-offered"; readonly tender: TenderKind; readonly offered: readonly TenderKind[] }
+  | { readonly kind: "tender-missing"; readonly tender: TenderKind; readonly abi: number }
+  | { readonly kind: "tender-wrong-abi"; readonly tender: TenderKind; readonly abi: number }
+  | { readonly kind: "tender-unusable"; readonly tender: TenderKind; readonly problem: string };

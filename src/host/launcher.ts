@@ -1,0 +1,213 @@
+/**
+ * Starting and stopping guests: lends a guest what it needs (a uid, taps, block
+ * files, a console), starts its tender, and takes everything back when it ends.
+ *
+ * All that is lent is given back exactly once, whichever step failed.
+ *
+ * @module
+ */
+import { join } from "node:path";
+import { geteuid } from "node:process";
+import { type Name, printName } from "../core/name.ts";
+import type { Refusal } from "../core/refusal.ts";
+import type { ExitStatus } from "../core/restart.ts";
+import { err, ok, type Result } from "../core/result.ts";
+import type { Incarnation } from "../core/state.ts";
+import { guestArguments, tenderArguments } from "../core/tender.ts";
+import { blockPath, lendBlock, takeBackBlock } from "./block.ts";
+import { type Cage, cageArgv, UidPool } from "./cage.ts";
+import { type ConsoleInput, openConsole } from "./fifo.ts";
+import { adoptGuests, forgetGuest, type Guest, startGuest, stopGuest } from "./guest.ts";
+import { imagePath } from "./image.ts";
+import type { Log } from "./log.ts";
+import { refuseHost } from "./refuse.ts";
+import { Taps } from "./tap.ts";
+import { kvmGroup } from "./tender.ts";
+
+export interface LauncherOptions {
+  readonly dbdir: string;
+  readonly tmpdir: string;
+  /** Tells this daemon's taps from another's. */
+  readonly tag: string;
+  /** Whether guests get a uid of their own; only root can do that. */
+  readonly cage: boolean;
+  /** Milliseconds from SIGTERM to SIGKILL. */
+  readonly grace: number;
+  readonly log: Log;
+  /** A piece of a guest's console output. */
+  readonly output: (name: Name, bytes: Uint8Array) => void;
+}
+
+/** What one guest has of the host. */
+interface Loan {
+  readonly name: Name;
+  readonly uid?: number;
+  readonly taps: readonly string[];
+  readonly blocks: readonly Name[];
+  readonly console?: ConsoleInput;
+}
+
+interface Running {
+  readonly guest: Guest;
+  readonly over: Promise<void>;
+}
+
+export class Launcher {
+  readonly #options: LauncherOptions;
+  readonly #uids: UidPool = new UidPool();
+  readonly #taps: Taps;
+  readonly #running: Map<number, Running> = new Map();
+  #closing = false;
+
+  constructor(options: LauncherOptions) {
+    this.#options = options;
+    this.#taps = new Taps(options.tag);
+  }
+
+  /** Ends what an earlier daemon left running, and removes its taps: everything is started anew. */
+  async clean(): Promise<void> {
+    const { log, grace } = this.#options;
+    const left = await adoptGuests(this.#runDir);
+    if (!left.ok) log.warn({ error: left.error }, "cannot look for guests of an earlier daemon");
+    for (const found of left.ok ? left.value : []) {
+      const name = found.kind === "running" ? found.guest.name : found.name;
+      if (found.kind === "running") {
+        log.info({ name: printName(name), pid: found.guest.identity.pid }, "ending a guest of an earlier daemon");
+        await stopGuest(found.guest, grace);
+      }
+      forgetGuest(this.#runDir, name);
+    }
+    const taps = await this.#taps.list();
+    if (taps.ok) await this.#taps.remove(taps.value);
+  }
+
+  /**
+   * Starts a tender.
+   *
+   * @param ended - called once, when the guest has ended and given everything back
+   */
+  async start(
+    run: number,
+    name: Name,
+    incarnation: Incarnation,
+    ended: (status: ExitStatus) => void,
+  ): Promise<Result<void, Refusal>> {
+    const loan = await this.#lend(name, incarnation);
+    if (!loan.ok) return loan;
+    const argv = cageArgv(this.#cageOf(loan.value, incarnation), this.#words(loan.value, incarnation));
+    const guest = await startGuest({
+      name,
+      argv,
+      fifo: loan.value.console?.path ?? "",
+      runDir: this.#runDir,
+      note: JSON.stringify({ uid: loan.value.uid, taps: loan.value.taps }),
+    });
+    if (!guest.ok) {
+      await this.#takeBack(loan.value);
+      return err(refuseHost("starting the tender", guest.error));
+    }
+    const over = this.#watch(run, guest.value, loan.value, ended);
+    this.#running.set(run, { guest: guest.value, over });
+    if (this.#closing) this.stop(run);
+    return ok(undefined);
+  }
+
+  /** Stops a guest; `ended` tells when that is done. */
+  stop(run: number): void {
+    const running = this.#running.get(run);
+    if (running === undefined) return;
+    const { log, grace } = this.#options;
+    void stopGuest(running.guest, grace).then((stopped) => {
+      if (!stopped.ok) log.error({ name: printName(running.guest.name), error: stopped.error }, "cannot stop a guest");
+    });
+  }
+
+  /** Stops all guests, and waits until they have ended. */
+  async close(): Promise<void> {
+    this.#closing = true;
+    while (this.#running.size > 0) {
+      for (const run of this.#running.keys()) this.stop(run);
+      await Promise.all([...this.#running.values()].map(({ over }) => over));
+    }
+  }
+
+  get #runDir(): string {
+    return join(this.#options.tmpdir, "guest");
+  }
+
+  async #watch(run: number, guest: Guest, loan: Loan, ended: (status: ExitStatus) => void): Promise<void> {
+    const status = await guest.exited;
+    await this.#takeBack(loan);
+    forgetGuest(this.#runDir, guest.name);
+    this.#running.delete(run);
+    ended(status);
+  }
+
+  /** Everything that the guest needs of the host, or nothing. */
+  async #lend(name: Name, { devices }: Incarnation): Promise<Result<Loan, Refusal>> {
+    const uid = this.#options.cage ? this.#uids.take() : undefined;
+    if (this.#options.cage && uid === undefined)
+      return err(refuseHost("finding a user id", { kind: "uids-exhausted" }));
+    let loan: Loan = { name, taps: [], blocks: [], ...(uid === undefined ? {} : { uid }) };
+    const fail = async (refusal: Refusal): Promise<Result<Loan, Refusal>> => {
+      await this.#takeBack(loan);
+      return err(refusal);
+    };
+    const bridges = devices.flatMap((device) => (device.kind === "net" ? [device.bridge] : []));
+    if (bridges.length > 0) {
+      const taps = await this.#taps.create(bridges, uid ?? geteuid?.() ?? 0);
+      if (!taps.ok) return fail(refuseHost("making the network devices", taps.error));
+      loan = { ...loan, taps: taps.value.map(({ tap }) => tap) };
+    }
+    for (const device of devices) {
+      if (device.kind !== "block" || uid === undefined) continue;
+      const lent = await lendBlock(this.#options.dbdir, device.name, uid, uid);
+      if (!lent.ok) return fail(refuseHost("lending the block device", lent.error));
+      loan = { ...loan, blocks: [...loan.blocks, device.name] };
+    }
+    const fifos = join(this.#options.tmpdir, "fifo");
+    const console = await openConsole(fifos, name, (bytes) => this.#options.output(name, bytes));
+    if (!console.ok) return fail(refuseHost("opening the console", console.error));
+    return ok({ ...loan, console: console.value });
+  }
+
+  async #takeBack(loan: Loan): Promise<void> {
+    const { log, dbdir } = this.#options;
+    const name = printName(loan.name);
+    await loan.console?.release();
+    for (const block of loan.blocks) {
+      const back = await takeBackBlock(dbdir, block);
+      if (!back.ok) log.error({ name, error: back.error }, "cannot take a block device back");
+    }
+    const removed = await this.#taps.remove(loan.taps);
+    if (!removed.ok) log.error({ name, error: removed.error }, "cannot remove a guest's taps");
+    if (loan.uid !== undefined) this.#uids.release(loan.uid);
+  }
+
+  #cageOf({ uid }: Loan, { tender }: Incarnation): Cage {
+    if (uid === undefined) return { kind: "same-user" };
+    const needsKvm = tender.kind === "hvt" || tender.accel === "kvm";
+    return { kind: "own-user", uid, gid: (needsKvm ? kvmGroup() : undefined) ?? uid };
+  }
+
+  #words({ name, taps }: Loan, { config, digest, tender, devices }: Incarnation): readonly string[] {
+    const { dbdir } = this.#options;
+    const left = [...taps];
+    return tenderArguments({
+      kind: tender.kind,
+      tender: tender.path,
+      ...(tender.accel === undefined ? {} : { accel: tender.accel }),
+      cpuids: config.cpuids,
+      memory: config.memory,
+      devices: devices.map((device) => {
+        if (device.kind === "net")
+          return { kind: "net", device: device.device, tap: left.shift() ?? "", mac: device.mac };
+        const { sectorSize } = device;
+        const file = blockPath(dbdir, device.name);
+        return { kind: "block", device: device.device, file, ...(sectorSize === undefined ? {} : { sectorSize }) };
+      }),
+      image: imagePath(dbdir, digest),
+      arguments: guestArguments(name.label ?? "", config.addName, config.arguments),
+    });
+  }
+}

@@ -1,0 +1,117 @@
+/**
+ * Looking at what is to be started: stores the image, reads its manifest,
+ * finds the tender for it.
+ *
+ * A prepared image is held until it is released, once for each time that it
+ * was prepared: images that several unikernels share go with the last of them.
+ *
+ * @module
+ */
+import { decodeSolo5 } from "../codec/elf.ts";
+import type { Manifest } from "../core/manifest.ts";
+import type { Name } from "../core/name.ts";
+import type { Refusal } from "../core/refusal.ts";
+import { err, ok, type Result } from "../core/result.ts";
+import type { Prepared, Tender } from "../core/state.ts";
+import type { UnikernelConfig } from "../core/unikernel.ts";
+import { openImage, receiveImage, removeImage } from "./image.ts";
+import { deriveMac } from "./mac.ts";
+import { refuseElf, refuseHost, refuseImage, refuseTender } from "./refuse.ts";
+import { findTender, type TenderOptions } from "./tender.ts";
+
+/** An image on its way here. */
+export interface IncomingImage {
+  readonly compressed: boolean;
+  readonly bytes: AsyncIterable<Uint8Array>;
+}
+
+export class Preparer {
+  readonly #dbdir: string;
+  readonly #tenders: TenderOptions;
+  /** Uses of each image, by its digest in hex. */
+  readonly #held: Map<string, number> = new Map();
+  readonly #unused: Map<string, Uint8Array> = new Map();
+  #arriving = 0;
+  #sweeping: Promise<void> = Promise.resolve();
+
+  constructor(dbdir: string, tenders: TenderOptions) {
+    this.#dbdir = dbdir;
+    this.#tenders = tenders;
+  }
+
+  /** Everything that a start needs to know; when refused, nothing is held. */
+  async prepare(
+    name: Name,
+    config: UnikernelConfig,
+    image: IncomingImage | Uint8Array,
+  ): Promise<Result<Prepared, Refusal>> {
+    const digest = image instanceof Uint8Array ? ok(this.#hold(image)) : await this.#receive(config, image);
+    if (!digest.ok) return digest;
+    const looked = await this.#look(digest.value);
+    if (!looked.ok) {
+      await this.release(digest.value);
+      return looked;
+    }
+    const macs = config.bridges.map(({ netif, mac }) => mac ?? deriveMac(netif, name));
+    return ok({ digest: digest.value, ...looked.value, macs });
+  }
+
+  /** One use less; with the last one the image goes, once nothing is arriving that could be the same. */
+  async release(digest: Uint8Array): Promise<void> {
+    const key = keyOf(digest);
+    const uses = (this.#held.get(key) ?? 0) - 1;
+    if (uses > 0) {
+      this.#held.set(key, uses);
+      return;
+    }
+    this.#held.delete(key);
+    this.#unused.set(key, digest);
+    await this.#sweep();
+  }
+
+  async #receive(config: UnikernelConfig, { compressed, bytes }: IncomingImage): Promise<Result<Uint8Array, Refusal>> {
+    this.#arriving += 1;
+    await this.#sweeping;
+    const stored = await receiveImage(this.#dbdir, bytes, { compressed, maxBytes: config.memory * megabyte });
+    const digest = stored.ok ? ok(this.#hold(stored.value.digest)) : err(refuseImage(stored.error));
+    this.#arriving -= 1;
+    await this.#sweep();
+    return digest;
+  }
+
+  /** Removes what nobody holds; an image that arrives meanwhile waits for the end of it. */
+  #sweep(): Promise<void> {
+    if (this.#arriving > 0) return this.#sweeping;
+    const unused = [...this.#unused].filter(([key]) => !this.#held.has(key));
+    this.#unused.clear();
+    this.#sweeping = this.#sweeping.then(async () => {
+      for (const [, digest] of unused) await removeImage(this.#dbdir, digest);
+    });
+    return this.#sweeping;
+  }
+
+  #hold(digest: Uint8Array): Uint8Array {
+    const key = keyOf(digest);
+    this.#held.set(key, (this.#held.get(key) ?? 0) + 1);
+    return digest;
+  }
+
+  async #look(digest: Uint8Array): Promise<Result<{ readonly manifest: Manifest; readonly tender: Tender }, Refusal>> {
+    const image = await openImage(this.#dbdir, digest);
+    if (!image.ok) return err(refuseHost("opening the image", image.error));
+    const manifest = decodeSolo5(image.value);
+    image.value.close();
+    if (!manifest.ok) return err(refuseElf(manifest.error));
+    const { target, abi } = manifest.value;
+    if (target !== "hvt" && target !== "spt" && target !== "virtio") return err({ kind: "target-unsupported", target });
+    const tender = await findTender(target, abi, this.#tenders);
+    return tender.ok ? ok({ manifest: manifest.value, tender: tender.value }) : err(refuseTender(tender.error, abi));
+  }
+}
+
+function keyOf(digest: Uint8Array): string {
+  return Buffer.from(digest).toString("hex");
+}
+
+/** albatross's MB. */
+const megabyte: number = 1024 * 1024;

@@ -1,0 +1,61 @@
+/**
+ * What the host could not do, as a refusal for whoever asked.
+ *
+ * A tenant is told what failed and the system's word for it, not where on the
+ * host that was: paths stay in the log.
+ *
+ * @module
+ */
+import type { ElfError } from "../codec/elf.ts";
+import type { Refusal } from "../core/refusal.ts";
+import type { ImageError } from "./image.ts";
+import type { TenderError } from "./tender.ts";
+
+/** An error value of this folder: its kind, and fields that say how far it got. */
+interface HostError {
+  readonly kind: string;
+}
+
+export function refuseHost(doing: string, error: HostError): Refusal {
+  return { kind: "host-failed", doing, problem: spell(error) };
+}
+
+export function refuseImage(error: ImageError): Refusal {
+  switch (error.kind) {
+    case "stream-too-large":
+      return { kind: "image-too-large", limit: error.limit };
+    case "stream-broken":
+      return { kind: "image-broken", problem: error.reason };
+    case "stream-corrupt":
+    case "stream-trailing":
+      return { kind: "image-broken", problem: spell(error) };
+    default:
+      return refuseHost("storing the image", error);
+  }
+}
+
+export function refuseElf(error: ElfError): Refusal {
+  return { kind: "image-not-solo5", problem: spell(error) };
+}
+
+export function refuseTender(error: TenderError, abi: number): Refusal {
+  switch (error.kind) {
+    case "tender-not-offered":
+      return error;
+    case "tender-missing":
+      return { kind: "tender-missing", tender: error.tender, abi };
+    default:
+      return { kind: "tender-unusable", tender: "tender" in error ? error.tender : "hvt", problem: spell(error) };
+  }
+}
+
+/** `taps exhausted, limit 100000`: the kind as words, then the fields that are numbers or short words, without paths. */
+function spell(error: HostError): string {
+  const fields = Object.entries(error).flatMap(([field, value]) => {
+    if (field === "kind" || field === "path") return [];
+    if (typeof value === "object" && value !== null && "kind" in value)
+      return [spell({ kind: String(value.kind), ...value })];
+    return typeof value === "number" || typeof value === "string" ? [`${field} ${value}`] : [];
+  });
+  return [error.kind.replaceAll("-", " "), ...fields].join(", ");
+}

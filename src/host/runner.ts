@@ -1,0 +1,204 @@
+/**
+ * The supervisor at work on this machine: hands events to `step`, carries out
+ * the effects in their order, and brings back what came of them.
+ *
+ * @module
+ */
+import { encodeGrant, encodeUnikernel } from "../codec/record.ts";
+import { type Name, printName, printPath } from "../core/name.ts";
+import type { Refusal } from "../core/refusal.ts";
+import { ok, type Result, unreachable } from "../core/result.ts";
+import type { ClientId, Effect, Event, Reply, State, StoreChange } from "../core/state.ts";
+import { step } from "../core/supervisor.ts";
+import { createBlock, removeBlock } from "./block.ts";
+import type { Launcher } from "./launcher.ts";
+import type { Log } from "./log.ts";
+import type { IncomingImage, Preparer } from "./preparer.ts";
+import { refuseHost } from "./refuse.ts";
+import type { Change, Store } from "./store.ts";
+
+/** What the runner needs around it. */
+export interface Surroundings {
+  readonly dbdir: string;
+  readonly store: Store;
+  readonly preparer: Preparer;
+  readonly launcher: Launcher;
+  readonly log: Log;
+  /** Answers a client, if it is still there. */
+  readonly reply: (client: ClientId, reply: Reply) => void;
+  /** The image that comes with a client's create. */
+  readonly image: (client: ClientId) => IncomingImage;
+  readonly ended: (effect: Extract<Effect, { kind: "ended" }>) => void;
+}
+
+type Of<K extends Effect["kind"]> = Extract<Effect, { kind: K }>;
+
+export class Runner {
+  readonly #around: Surroundings;
+  readonly #timers: Set<NodeJS.Timeout> = new Set();
+  /** What the store could not take; it goes with the next commit. */
+  readonly #unsaved: Map<string, Change> = new Map();
+  #state: State;
+
+  constructor(around: Surroundings, state: State) {
+    this.#around = around;
+    this.#state = state;
+  }
+
+  get state(): State {
+    return this.#state;
+  }
+
+  /** Applies one event; resolves when everything that it set in motion is done. */
+  async dispatch(event: Event): Promise<void> {
+    const { state, effects } = step(this.#state, event);
+    this.#state = state;
+    await this.perform(effects);
+  }
+
+  /** Carries out effects one after the other; what comes of one is dealt with before the next. */
+  async perform(effects: readonly Effect[]): Promise<void> {
+    let failed: Refusal | undefined;
+    for (const effect of effects) {
+      if (effect.kind === "commit") {
+        failed = (await this.#commit(effect)) ?? failed;
+        continue;
+      }
+      const event = await this.#carryOut(failed === undefined ? effect : withoutDisk(effect, failed), failed);
+      if (event !== undefined) await this.dispatch(event);
+    }
+  }
+
+  /** Ends everything that runs, keeping what is stored. */
+  async close(): Promise<void> {
+    await this.dispatch({ kind: "shutdown" });
+    for (const timer of this.#timers) clearTimeout(timer);
+    await this.#around.launcher.close();
+    await this.#around.store.close();
+  }
+
+  /** @param failed - why the commit before it failed: then nothing is started */
+  async #carryOut(effect: Exclude<Effect, { kind: "commit" }>, failed?: Refusal): Promise<Event | undefined> {
+    const { launcher, preparer, reply, ended } = this.#around;
+    switch (effect.kind) {
+      case "reply":
+        reply(effect.client, effect.reply);
+        return undefined;
+      case "prepare":
+        return this.#prepare(effect);
+      case "start":
+        if (failed === undefined) return this.#start(effect);
+        return { kind: "start-failed", name: effect.name, run: effect.run, refusal: failed };
+      case "stop":
+        launcher.stop(effect.run);
+        return undefined;
+      case "timer":
+        this.#wait(effect);
+        return undefined;
+      case "release-image":
+        await preparer.release(effect.digest);
+        return undefined;
+      case "create-block":
+      case "remove-block":
+        return this.#block(effect);
+      case "ended":
+        ended(effect);
+        return undefined;
+      default:
+        return unreachable(effect);
+    }
+  }
+
+  async #prepare({ name, job, config, image }: Of<"prepare">): Promise<Event> {
+    const { preparer } = this.#around;
+    const source = image.kind === "client" ? this.#around.image(image.client) : image.digest;
+    const prepared = await preparer.prepare(name, config, source);
+    if (prepared.ok) return { kind: "prepared", name, job, prepared: prepared.value };
+    this.#log("prepare", name, prepared.error);
+    return { kind: "prepare-failed", name, job, refusal: prepared.error };
+  }
+
+  /** The guest may end before anybody heard that it had started: its end waits for that. */
+  async #start({ name, run, incarnation }: Of<"start">): Promise<Event | undefined> {
+    let tell: () => void = () => undefined;
+    const told = new Promise<void>((resolve) => {
+      tell = resolve;
+    });
+    const started = await this.#around.launcher.start(run, name, incarnation, (status) => {
+      void told.then(() => this.#later({ kind: "exited", name, run, status, now: Date.now() }));
+    });
+    if (!started.ok) {
+      this.#log("start", name, started.error);
+      return { kind: "start-failed", name, run, refusal: started.error };
+    }
+    const done = this.dispatch({ kind: "started", name, run, now: Date.now() });
+    tell();
+    await done;
+    return undefined;
+  }
+
+  #wait({ name, run, delay }: Of<"timer">): void {
+    const timer = setTimeout(() => {
+      this.#timers.delete(timer);
+      this.#later({ kind: "due", name, run });
+    }, delay);
+    this.#timers.add(timer);
+  }
+
+  async #block(effect: Of<"create-block" | "remove-block">): Promise<Event> {
+    const { dbdir } = this.#around;
+    const { name, client } = effect;
+    const making = effect.kind === "create-block";
+    const done = making ? await createBlock(dbdir, { name, size: effect.size }) : await removeBlock(dbdir, name);
+    if (done.ok) return { kind: making ? "block-created" : "block-removed", name, client };
+    const refusal = refuseHost(making ? "making the block device" : "removing the block device", done.error);
+    this.#log("block", name, refusal);
+    return { kind: "block-failed", name, client, refusal };
+  }
+
+  /** An event that nobody waits for. */
+  #later(event: Event): void {
+    this.dispatch(event).catch((error: unknown) => this.#around.log.fatal({ err: error, event: event.kind }, "bug"));
+  }
+
+  /** @returns why the changes are not on the disk */
+  async #commit({ changes }: Of<"commit">): Promise<Refusal | undefined> {
+    for (const change of changes.map(storeChange)) this.#unsaved.set(`${change.table} ${change.key}`, change);
+    const batch = [...this.#unsaved];
+    const committed: Result<void, { kind: string }> =
+      batch.length === 0 ? ok(undefined) : await this.#around.store.commit(batch.map(([, change]) => change));
+    if (!committed.ok) {
+      this.#around.log.error({ error: committed.error }, "cannot store a change");
+      return refuseHost("storing the change", committed.error);
+    }
+    for (const [key, change] of batch) if (this.#unsaved.get(key) === change) this.#unsaved.delete(key);
+    return undefined;
+  }
+
+  #log(doing: string, name: Name, refusal: Refusal): void {
+    this.#around.log.warn({ doing, name: printName(name), refusal: refusal.kind }, "refused");
+  }
+}
+
+/** What an effect becomes where the commit before it failed: a good reply would promise too much. */
+function withoutDisk(
+  effect: Exclude<Effect, { kind: "commit" }>,
+  refusal: Refusal,
+): Exclude<Effect, { kind: "commit" }> {
+  return effect.kind === "reply" && effect.reply.ok ? { ...effect, reply: { ok: false, refusal } } : effect;
+}
+
+function storeChange(change: StoreChange): Change {
+  switch (change.kind) {
+    case "policy": {
+      const at = { table: "policy", key: printPath(change.path) } as const;
+      return change.grant === undefined ? at : { ...at, value: encodeGrant(change.grant) };
+    }
+    case "unikernel": {
+      const at = { table: "unikernel", key: printName(change.name) } as const;
+      return change.record === undefined ? at : { ...at, value: encodeUnikernel(change.record) };
+    }
+    default:
+      return unreachable(change);
+  }
+}

@@ -1,0 +1,159 @@
+/**
+ * Unix sockets: listening where clients look for us, and reading a connection
+ * at the reader's pace.
+ *
+ * @module
+ */
+import { chmodSync } from "node:fs";
+import { mkdir, rm } from "node:fs/promises";
+import { connect, createServer, type Server, type Socket } from "node:net";
+import { dirname } from "node:path";
+import { ChunkReader } from "../codec/chunk.ts";
+import { type FrameError, FrameReader } from "../codec/frame.ts";
+import { err, ok, type Result } from "../core/result.ts";
+import { errnoOf } from "./io.ts";
+
+export type ListenError =
+  /** Somebody answers there already. */
+  | { readonly kind: "socket-in-use"; readonly path: string }
+  | { readonly kind: "socket-failed"; readonly path: string; readonly code: string };
+
+/** A socket that serves until it is closed, together with its connections. */
+export interface Listener {
+  close(): Promise<void>;
+}
+
+/**
+ * Listens on a Unix socket that its owner and group may write to.
+ *
+ * A socket file that nobody answers behind is an earlier daemon's and goes.
+ *
+ * @param most - connections at once; further ones wait in the kernel's queue or are closed
+ */
+export async function listenUnix(
+  path: string,
+  most: number,
+  serve: (socket: Socket) => void,
+): Promise<Result<Listener, ListenError>> {
+  if (await answers(path)) return err({ kind: "socket-in-use", path });
+  const open = new Set<Socket>();
+  const server = createServer({ allowHalfOpen: true }, (socket) => {
+    open.add(socket);
+    socket.on("close", () => open.delete(socket));
+    socket.on("error", () => socket.destroy());
+    serve(socket);
+  });
+  server.maxConnections = most;
+  try {
+    await mkdir(dirname(path), { recursive: true, mode: 0o755 });
+    await rm(path, { force: true });
+    await listen(server, path);
+  } catch (thrown) {
+    return err({ kind: "socket-failed", path, code: errnoOf(thrown) });
+  }
+  return ok({ close: () => close(server, open) });
+}
+
+/** A connection read on demand: frames first, then perhaps a stream; what was not asked for stays in the kernel. */
+export class Inbox {
+  readonly #pieces: AsyncIterator<Buffer>;
+  readonly #frames: FrameReader;
+  #rest: Uint8Array = new Uint8Array(0);
+
+  /** @param largest - bytes of the largest frame that is taken */
+  constructor(socket: Socket, largest: number) {
+    this.#pieces = socket.iterator({ destroyOnReturn: false });
+    this.#frames = new FrameReader(largest);
+  }
+
+  /** The next frame; undefined where the connection ends first. */
+  async frame(): Promise<Result<Uint8Array | undefined, FrameError>> {
+    for (;;) {
+      const piece = await this.#next();
+      if (piece === undefined) return ok(undefined);
+      const taken = this.#frames.take(piece);
+      if (!taken.ok) return taken;
+      this.#rest = taken.value.rest;
+      if (taken.value.frame !== undefined) return ok(taken.value.frame);
+    }
+  }
+
+  /**
+   * The stream of chunks that follows, as it comes. Throws where it is larger
+   * than `limit` bytes, or the connection ends before it does.
+   */
+  async *chunks(limit: number): AsyncGenerator<Uint8Array> {
+    const reader = new ChunkReader(limit);
+    for (;;) {
+      const piece = await this.#next();
+      if (piece === undefined) throw new Error("the connection ended before the stream did");
+      const chunks = reader.push(piece);
+      if (!chunks.ok) throw new Error(`the stream is larger than ${chunks.error.limit} bytes`);
+      yield* chunks.value.pieces;
+      if (chunks.value.rest !== undefined) {
+        this.#rest = chunks.value.rest;
+        return;
+      }
+    }
+  }
+
+  /** Resolves when the peer sends anything more, or closes. */
+  async anything(): Promise<void> {
+    await this.#next();
+  }
+
+  /**
+   * Reads to the end of the connection and forgets it: a connection closed over
+   * unread bytes takes the answer that was written to it along.
+   */
+  async drain(): Promise<void> {
+    while ((await this.#next()) !== undefined);
+  }
+
+  /** Bytes that have not been looked at; undefined at the end of the connection, however it ends. */
+  async #next(): Promise<Uint8Array | undefined> {
+    if (this.#rest.length > 0) {
+      const rest = this.#rest;
+      this.#rest = new Uint8Array(0);
+      return rest;
+    }
+    try {
+      const { value, done } = await this.#pieces.next();
+      return done === true ? undefined : value;
+    } catch {
+      return undefined;
+    }
+  }
+}
+
+/** Whether a server answers on the socket. */
+function answers(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const probe = connect(path);
+    probe.on("connect", () => {
+      probe.destroy();
+      resolve(true);
+    });
+    probe.on("error", () => resolve(false));
+  });
+}
+
+function listen(server: Server, path: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once("error", reject);
+    const mask = process.umask(0o117);
+    server.listen(path, () => {
+      server.off("error", reject);
+      chmodSync(path, 0o660);
+      resolve();
+    });
+    process.umask(mask);
+  });
+}
+
+function close(server: Server, open: ReadonlySet<Socket>): Promise<void> {
+  return new Promise((resolve) => {
+    server.close(() => resolve());
+    for (const socket of open) socket.destroy();
+  });
+}

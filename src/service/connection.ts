@@ -1,0 +1,66 @@
+/**
+ * What all of the daemon's sockets have in common: reading one message, writing
+ * replies, and closing without losing either.
+ *
+ * @module
+ */
+import type { Socket } from "node:net";
+import { encodeFrame } from "../codec/frame.ts";
+import { decodeWire, encodeWire, type Header, type Payload, type Wire } from "../codec/wire.ts";
+import { root } from "../core/name.ts";
+import { Inbox } from "../host/socket.ts";
+import { describeDer } from "./describe_codec.ts";
+
+export class Connection {
+  readonly socket: Socket;
+  readonly inbox: Inbox;
+
+  /** @param largest - bytes of the largest frame that is taken */
+  constructor(socket: Socket, largest: number) {
+    this.socket = socket;
+    this.inbox = new Inbox(socket, largest);
+  }
+
+  /** The next message; undefined at the end of the connection, or where what came was answered with a Failure. */
+  async message(): Promise<Wire | undefined> {
+    const frame = await this.inbox.frame();
+    if (!frame.ok) {
+      this.fail(unknown, `a message of ${frame.error.length} bytes is over the limit of ${frame.error.limit}`);
+      return undefined;
+    }
+    if (frame.value === undefined) return undefined;
+    const wire = decodeWire(frame.value);
+    if (wire.ok) return wire.value;
+    this.fail(wire.error.header ?? unknown, `the message cannot be read: ${describeDer(wire.error.error)}`);
+    return undefined;
+  }
+
+  /** @returns false where the peer does not read and too much waits for it already */
+  send(header: Header, payload: Payload): boolean {
+    if (this.socket.destroyed) return false;
+    this.socket.write(encodeFrame(encodeWire({ header, payload })));
+    return this.socket.writableLength < maxUnread;
+  }
+
+  fail(header: Header, text: string): void {
+    this.send(header, { kind: "failure", text });
+  }
+
+  /** Ends the connection when everything is written, and when the peer ends it too or has had its time. */
+  async close(): Promise<void> {
+    const late = setTimeout(() => this.socket.destroy(), lingering);
+    this.socket.end();
+    await this.inbox.drain();
+    clearTimeout(late);
+    this.socket.destroy();
+  }
+}
+
+/** The header of a message whose own could not be read. */
+const unknown: Header = { version: 5, sequence: 0n, name: { path: root } };
+
+/** Bytes that may wait for a peer that does not read: some thousand console lines. */
+const maxUnread: number = 1024 * 1024;
+
+/** Milliseconds that a peer has for reading its answer and closing. */
+const lingering = 10_000;

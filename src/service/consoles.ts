@@ -1,0 +1,136 @@
+/**
+ * The consoles of all unikernels: what they printed lately, and who listens.
+ *
+ * A console outlives its unikernel, so that its last words can be read; of
+ * those the number is bounded. Whoever listens and does not read is dropped,
+ * and a guest that floods is read slower than it prints.
+ *
+ * @module
+ */
+import type { ConsoleStart } from "../core/command.ts";
+import { Console, type ConsoleLine } from "../core/console.ts";
+import { isWithin, type Name, type Path, printName, relativeTo } from "../core/name.ts";
+
+/** Who listens to one console. */
+export interface Subscriber {
+  /** Takes a line; false if it cannot keep up. */
+  send(line: ConsoleLine): boolean;
+  close(): void;
+}
+
+interface Kept {
+  readonly name: Name;
+  readonly console: Console;
+  readonly subscribers: Set<Subscriber>;
+  /** Only listened for yet, printing, or what is left of a unikernel. */
+  state: "awaited" | "active" | "ended";
+}
+
+export class Consoles {
+  /** By printed name. */
+  readonly #consoles: Map<string, Kept> = new Map();
+  /** Those whose unikernel ended, the longest ago first. */
+  readonly #ended: Set<string> = new Set();
+
+  /** The unikernel printed something. */
+  output(name: Name, bytes: Uint8Array, now: number): void {
+    const kept = this.#open(name, "active");
+    this.#tell(kept, kept.console.append(bytes, now));
+  }
+
+  /** A line of ours among the guest's. */
+  note(name: Name, text: string, now: number): void {
+    const kept = this.#consoles.get(printName(name));
+    if (kept === undefined) return;
+    this.#tell(kept, [...kept.console.flush(now), ...kept.console.append(Buffer.from(`${text}\n`), now)]);
+  }
+
+  /** The unikernel is there, whether or not it printed anything. */
+  activate(name: Name): void {
+    this.#open(name, "active");
+  }
+
+  /** The unikernel is gone; its console stays a while. */
+  deactivate(name: Name): void {
+    const key = printName(name);
+    const kept = this.#consoles.get(key);
+    if (kept === undefined) return;
+    kept.state = "ended";
+    this.#ended.add(key);
+    for (const oldest of this.#ended) {
+      if (this.#ended.size <= maxEnded) break;
+      this.#drop(oldest);
+    }
+  }
+
+  /** Whether there is or was a unikernel of that name that we know of. */
+  knows(name: Name): boolean {
+    const kept = this.#consoles.get(printName(name));
+    return kept !== undefined && kept.state !== "awaited";
+  }
+
+  /**
+   * Sends the history, then every line to come. A further subscriber than the
+   * most takes the place of the one that came first.
+   *
+   * @returns ends the subscription
+   */
+  subscribe(name: Name, from: ConsoleStart, subscriber: Subscriber): () => void {
+    const kept = this.#open(name, "awaited");
+    const [first] = kept.subscribers;
+    if (kept.subscribers.size >= maxSubscribers && first !== undefined) {
+      kept.subscribers.delete(first);
+      first.close();
+    }
+    for (const line of kept.console.history(from)) subscriber.send(line);
+    kept.subscribers.add(subscriber);
+    return () => {
+      kept.subscribers.delete(subscriber);
+      if (kept.state === "awaited" && kept.subscribers.size === 0) this.#drop(printName(name));
+    };
+  }
+
+  /** Names, relative to `path`, whose unikernel is gone and whose console is kept. */
+  inactive(path: Path): readonly Name[] {
+    const names = [...this.#ended].flatMap((key) => this.#consoles.get(key)?.name ?? []);
+    return names.filter((name) => isWithin(path, name.path)).map((name) => relativeTo(path, name));
+  }
+
+  /** The console of that name, which is at least as much alive as `state` says. */
+  #open(name: Name, state: "awaited" | "active"): Kept {
+    const key = printName(name);
+    const known = this.#consoles.get(key);
+    if (known === undefined) {
+      const kept: Kept = { name, console: new Console(), subscribers: new Set(), state };
+      this.#consoles.set(key, kept);
+      return kept;
+    }
+    if (state === "active") {
+      known.state = state;
+      this.#ended.delete(key);
+    }
+    return known;
+  }
+
+  #drop(key: string): void {
+    for (const subscriber of this.#consoles.get(key)?.subscribers ?? []) subscriber.close();
+    this.#consoles.delete(key);
+    this.#ended.delete(key);
+  }
+
+  #tell(kept: Kept, lines: readonly ConsoleLine[]): void {
+    for (const line of lines) {
+      for (const subscriber of kept.subscribers) {
+        if (subscriber.send(line)) continue;
+        kept.subscribers.delete(subscriber);
+        subscriber.close();
+      }
+    }
+  }
+}
+
+/** Subscribers of one console (as albatross): each costs a copy of every line. */
+const maxSubscribers = 5;
+
+/** Consoles kept of unikernels that are gone: each may hold half a megabyte. */
+const maxEnded = 100;

@@ -1,0 +1,186 @@
+/**
+ * Starting the daemon: what the store and the host say becomes the first
+ * state, then the sockets open, then what ran runs again.
+ *
+ * @module
+ */
+import { createHash } from "node:crypto";
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import { decodeGrant, decodeUnikernel } from "../codec/record.ts";
+import { boot, type Stored } from "../core/boot.ts";
+import { describeEnd } from "../core/describe.ts";
+import type { TenderKind } from "../core/manifest.ts";
+import { parseName, parsePath, printName } from "../core/name.ts";
+import { type Policy, unlimited } from "../core/policy.ts";
+import { err, ok, type Result } from "../core/result.ts";
+import type { Effect } from "../core/state.ts";
+import { listBlocks, readBlockSpace } from "../host/block.ts";
+import { prepareImages, sweepImages } from "../host/image.ts";
+import { Launcher } from "../host/launcher.ts";
+import type { Log } from "../host/log.ts";
+import { Preparer } from "../host/preparer.ts";
+import { listBridges, readHostFacts } from "../host/proc.ts";
+import { Runner } from "../host/runner.ts";
+import { type Listener, listenUnix } from "../host/socket.ts";
+import { openStore, type Store } from "../host/store.ts";
+import { Consoles } from "./consoles.ts";
+import { Daemon } from "./daemon.ts";
+
+export interface DaemonOptions {
+  readonly tmpdir: string;
+  readonly dbdir: string;
+  readonly tenders: readonly TenderKind[];
+  readonly allowTcg: boolean;
+  /** Whether guests get users of their own. */
+  readonly cage: boolean;
+  /** Milliseconds that a guest has to end after SIGTERM. */
+  readonly grace: number;
+  readonly log: Log;
+}
+
+/** What the host could not do at start; `step` says at what. */
+export interface StartError {
+  readonly step: string;
+  readonly error: { readonly kind: string };
+}
+
+export interface RunningDaemon {
+  /** Stops the guests, keeps what is stored, and closes everything. */
+  stop(): Promise<void>;
+}
+
+export async function startDaemon(options: DaemonOptions): Promise<Result<RunningDaemon, StartError>> {
+  const { dbdir, log } = options;
+  await mkdir(dbdir, { recursive: true, mode: 0o711 });
+  const store = await openStore(dbdir);
+  if (!store.ok) return err({ step: "opening the store", error: store.error });
+  const found = await readStored(dbdir, store.value, log);
+  const host = found.ok ? await hostPolicy(dbdir, found.value) : found;
+  if (!found.ok || !host.ok) {
+    await store.value.close();
+    return found.ok ? host : found;
+  }
+  const { runner, daemon } = await assemble(options, store.value, boot(host.value, found.value).state);
+  const sockets = await listen(options.tmpdir, daemon);
+  if (!sockets.ok) {
+    await runner.close();
+    return sockets;
+  }
+  const { effects } = boot(host.value, found.value);
+  const started = runner.perform(effects).catch((error: unknown) => log.fatal({ err: error }, "bug"));
+  log.info({ policy: host.value, unikernels: found.value.unikernels.length }, "serving");
+  return ok({
+    stop: async () => {
+      await Promise.all(sockets.value.map((socket) => socket.close()));
+      await runner.close();
+      await started;
+    },
+  });
+}
+
+/** Policies, unikernels and block devices of an earlier daemon; what cannot be read is left alone and said. */
+async function readStored(dbdir: string, store: Store, log: Log): Promise<Result<Stored, StartError>> {
+  const listing = await listBlocks(dbdir);
+  if (!listing.ok) return err({ step: "listing the block devices", error: listing.error });
+  if (listing.value.ignored.length > 0) log.warn({ files: listing.value.ignored }, "no block devices");
+  const policies = store.load("policy").flatMap(({ key, value }) => {
+    const path = parsePath(key);
+    const grant = decodeGrant(value);
+    if (path.ok && grant.ok) return [{ path: path.value, ...grant.value }];
+    log.error({ path: key }, "cannot read a stored policy");
+    return [];
+  });
+  const unikernels = store.load("unikernel").flatMap(({ key, value }) => {
+    const name = parseName(key);
+    const record = decodeUnikernel(value);
+    if (name.ok && record.ok) return [{ name: name.value, record: record.value }];
+    log.error({ name: key }, "cannot read a stored unikernel");
+    return [];
+  });
+  return ok({ policies, unikernels, blocks: listing.value.devices });
+}
+
+/** What this host has: the policy of the root path. */
+async function hostPolicy(dbdir: string, stored: Stored): Promise<Result<Policy, StartError>> {
+  const bridges = await listBridges();
+  if (!bridges.ok) return err({ step: "listing the bridges", error: bridges.error });
+  const { cpuids, memory } = readHostFacts();
+  const block = readBlockSpace(dbdir).free + stored.blocks.reduce((sum, { size }) => sum + size, 0);
+  return ok({ unikernels: unlimited, cpuids, memory, block, bridges: bridges.value });
+}
+
+async function assemble(
+  options: DaemonOptions,
+  store: Store,
+  state: Runner["state"],
+): Promise<{ readonly runner: Runner; readonly daemon: Daemon }> {
+  const { dbdir, tmpdir, tenders, allowTcg, cage, grace, log } = options;
+  const consoles = new Consoles();
+  const tag = `fulmar-${createHash("sha256").update(dbdir).digest("hex").slice(0, 16)}`;
+  const output: ConstructorParameters<typeof Launcher>[0]["output"] = (name, bytes) =>
+    consoles.output(name, bytes, Date.now());
+  const launcher = new Launcher({ dbdir, tmpdir, tag, cage, grace, log, output });
+  const preparer = new Preparer(dbdir, { dbdir, offered: tenders, allowTcg });
+  const runner: Runner = new Runner(
+    {
+      dbdir,
+      store,
+      preparer,
+      launcher,
+      log,
+      reply: (client, reply) => daemon.reply(client, reply),
+      image: (client) => daemon.image(client),
+      ended: (effect) => ended(consoles, log, effect),
+    },
+    state,
+  );
+  const daemon = new Daemon(() => runner, consoles, log);
+  await prepareImages(dbdir);
+  await sweepImages(
+    dbdir,
+    store.load("unikernel").flatMap(({ value }) => digestOf(value)),
+  );
+  await launcher.clean();
+  return { runner, daemon };
+}
+
+function digestOf(record: Uint8Array): readonly Uint8Array[] {
+  const unikernel = decodeUnikernel(record);
+  return unikernel.ok ? [unikernel.value.digest] : [];
+}
+
+function ended(
+  consoles: Consoles,
+  log: Log,
+  { name, status, failures, delay }: Extract<Effect, { kind: "ended" }>,
+): void {
+  log.info({ name: printName(name), status, failures, delay }, "ended");
+  consoles.note(name, `fulmar: ${describeEnd(status, failures, delay)}`, Date.now());
+}
+
+async function listen(tmpdir: string, daemon: Daemon): Promise<Result<readonly Listener[], StartError>> {
+  const open: Listener[] = [];
+  const serve = {
+    vmmd: daemon.serveLocal.bind(daemon),
+    chain: daemon.serveChain.bind(daemon),
+    console: daemon.serveConsole.bind(daemon),
+    stat: daemon.serveStatistics.bind(daemon),
+  };
+  for (const [name, one] of Object.entries(serve)) {
+    const listener = await listenUnix(
+      join(tmpdir, "util", `${name}.sock`),
+      maxConnections,
+      (socket) => void one(socket),
+    );
+    if (!listener.ok) {
+      await Promise.all(open.map((socket) => socket.close()));
+      return err({ step: `listening on ${name}.sock`, error: listener.error });
+    }
+    open.push(listener.value);
+  }
+  return ok(open);
+}
+
+/** Connections of one socket at once: as many as the endpoint lets in, and a host's own tools. */
+const maxConnections = 4096;
