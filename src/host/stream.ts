@@ -5,7 +5,6 @@
  */
 import { createHash } from "node:crypto";
 import type { FileHandle } from "node:fs/promises";
-import { pipeline } from "node:stream/promises";
 import { createInflate } from "node:zlib";
 import { err, ok, type Result } from "../core/result.ts";
 import { errnoOf, type IoError } from "./io.ts";
@@ -28,7 +27,7 @@ export type StreamError =
   | { readonly kind: "stream-too-large"; readonly limit: number }
   /** The zlib stream is broken, or ends too early. */
   | { readonly kind: "stream-corrupt"; readonly code: string }
-  /** Bytes after the end of the zlib stream. */
+  /** Bytes after the end of the zlib stream: as many as were seen. */
   | { readonly kind: "stream-trailing"; readonly length: number }
   /** The sender failed. */
   | { readonly kind: "stream-broken"; readonly reason: string }
@@ -42,38 +41,62 @@ export async function receive(
 ): Promise<Result<Received, StreamError>> {
   const hash = createHash("sha256");
   let size = 0;
-  let taken = 0;
-  const counted = async function* (): AsyncGenerator<Uint8Array> {
-    try {
-      for await (const chunk of source) {
-        taken += chunk.length;
-        yield chunk;
-      }
-    } catch (thrown) {
-      throw new Stop({ kind: "stream-broken", reason: thrown instanceof Error ? thrown.message : String(thrown) });
-    }
-  };
-  const write = async (chunks: AsyncIterable<Uint8Array>): Promise<void> => {
-    for await (const chunk of chunks) {
-      if (size + chunk.length > options.maxBytes) {
-        throw new Stop({ kind: "stream-too-large", limit: options.maxBytes });
-      }
-      hash.update(chunk);
-      await writeAll(file, chunk, size);
-      size += chunk.length;
-    }
+  const put = async (chunk: Uint8Array): Promise<void> => {
+    if (size + chunk.length > options.maxBytes) throw new Stop({ kind: "stream-too-large", limit: options.maxBytes });
+    hash.update(chunk);
+    await writeAll(file, chunk, size);
+    size += chunk.length;
   };
   try {
-    if (options.compressed) {
-      const inflate = createInflate();
-      await pipeline(counted(), inflate, write);
-      if (taken > inflate.bytesWritten) return err({ kind: "stream-trailing", length: taken - inflate.bytesWritten });
-    } else {
-      await pipeline(counted(), write);
-    }
+    if (options.compressed) await inflateEach(source, put);
+    else for await (const chunk of named(source)) await put(chunk);
     return ok({ digest: hash.digest(), size });
   } catch (thrown) {
     return err(streamError(thrown));
+  }
+}
+
+/**
+ * Inflates the source into `put`. No stream pipeline: that would wait for a silent sender before it tells of an error.
+ */
+async function inflateEach(
+  source: AsyncIterable<Uint8Array>,
+  put: (chunk: Uint8Array) => Promise<void>,
+): Promise<void> {
+  const inflate = createInflate();
+  const output = (async () => {
+    for await (const chunk of inflate) await put(chunk);
+  })();
+  // Only an inflater that is left with input ends before it is told to.
+  const early = output.then((): IteratorResult<Uint8Array> => ({ done: true, value: undefined }));
+  early.catch(() => {});
+  const chunks = named(source);
+  let taken = 0;
+  try {
+    for (;;) {
+      const next = chunks.next();
+      next.catch(() => {});
+      const { done, value } = await Promise.race([early, next]);
+      if (done === true) break;
+      taken += value.length;
+      await Promise.race([early, new Promise((resolve) => inflate.write(value, resolve))]);
+    }
+    inflate.end();
+    await output;
+  } finally {
+    inflate.destroy();
+    chunks.return(undefined).catch(() => {});
+  }
+  const length = taken - inflate.bytesWritten;
+  if (length > 0) throw new Stop({ kind: "stream-trailing", length });
+}
+
+/** The source, whose own failures are told apart from ours. */
+async function* named(source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, undefined> {
+  try {
+    yield* source;
+  } catch (thrown) {
+    throw new Stop({ kind: "stream-broken", reason: thrown instanceof Error ? thrown.message : String(thrown) });
   }
 }
 

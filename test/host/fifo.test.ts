@@ -1,0 +1,90 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, onTestFinished, test } from "vitest";
+import { type ConsoleInput, openConsole } from "../../src/host/fifo.ts";
+import { expectError, expectOk, name, temporaryFolder, until } from "./folder.ts";
+
+test("openConsole reads what comes, before and after writers end", async () => {
+  const { input, text } = await open(temporaryFolder());
+  expect(statSync(input.path).mode & 0o7777).toBe(0o600);
+  for (const word of ["one", "two"]) await sh(`echo ${word} >'${input.path}'`);
+  await until(() => text() === "one\ntwo\n");
+});
+
+test("fault 14: openConsole takes over the FIFO of an earlier daemon, with what is in it", async () => {
+  const folder = temporaryFolder();
+  const first = await open(folder);
+  const writer = spawn("sh", ["-c", 'exec 1<>"$0"; echo early; read -r _; echo late', first.input.path], {
+    stdio: ["pipe", "ignore", "ignore"],
+  });
+  onTestFinished(() => void writer.kill("SIGKILL"));
+  await until(() => first.text() === "early\n");
+  first.input.close();
+  writer.stdin.end("\n");
+  await once(writer, "exit");
+  const kept = await open(folder, "a:other");
+  const second = await open(folder);
+  expect(second.input.path).not.toBe(kept.input.path);
+  await sh(`echo more >'${second.input.path}'`);
+  await until(() => second.text().endsWith("more\n"));
+});
+
+test("ConsoleInput.pause leaves the rest in the pipe until resume", async () => {
+  const { input, text } = await open(temporaryFolder());
+  input.pause();
+  await sh(`echo waits >'${input.path}'`);
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  expect(text()).toBe("");
+  input.resume();
+  await until(() => text() === "waits\n");
+});
+
+test("ConsoleInput.release closes and removes the FIFO", async () => {
+  const before = openFiles();
+  const { input } = await open(temporaryFolder());
+  await input.release();
+  expect(existsSync(input.path)).toBe(false);
+  await until(() => openFiles() <= before);
+});
+
+test("openConsole reads no file that is no FIFO", async () => {
+  const folder = temporaryFolder();
+  writeFileSync(join(folder, "a:vm"), "file");
+  expect(expectError(await openConsole(folder, name("a:vm"), () => {}))).toEqual({
+    kind: "console-no-fifo",
+    path: join(folder, "a:vm"),
+  });
+});
+
+test("a hundred silent consoles leave the thread pool free", async () => {
+  const folder = temporaryFolder();
+  await Promise.all(Array.from({ length: 100 }, (_, n) => open(folder, `a:vm${n}`)));
+  const started = performance.now();
+  await sh("true");
+  expect(readFileSync("/proc/self/stat").length).toBeGreaterThan(0);
+  expect(performance.now() - started).toBeLessThan(5000);
+});
+
+async function open(
+  folder: string,
+  vm = "a:vm",
+): Promise<{ readonly input: ConsoleInput; readonly text: () => string }> {
+  let received = "";
+  const input = expectOk(
+    await openConsole(folder, name(vm), (bytes) => {
+      received += Buffer.from(bytes).toString("latin1");
+    }),
+  );
+  onTestFinished(() => input.close());
+  return { input, text: () => received };
+}
+
+async function sh(script: string): Promise<void> {
+  await once(spawn("sh", ["-c", script], { stdio: "ignore" }), "exit");
+}
+
+function openFiles(): number {
+  return statSync("/proc/self/fd").size;
+}

@@ -1,0 +1,238 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, onTestFinished, test } from "vitest";
+import { cageArgv } from "../../src/host/cage.ts";
+import { type ConsoleInput, openConsole } from "../../src/host/fifo.ts";
+import { adoptGuests, forgetGuest, type Guest, startGuest, stopGuest } from "../../src/host/guest.ts";
+import { isAlive, kill, readProcess } from "../../src/host/proc.ts";
+import { expectError, expectOk, isRoot, name, readText, temporaryFolder, until } from "./folder.ts";
+
+const vm = name("alice:vm");
+
+test("startGuest runs the program with its console, and tells its pid and exit code", async () => {
+  const place = await openPlace();
+  const guest = await place.start(["sh", "-c", "echo pid $$; echo problem >&2; exit 7"]);
+  expect(await guest.exited).toEqual({ kind: "exited", code: 7 });
+  await until(() => place.text() === `pid ${guest.identity.pid}\nproblem\n`);
+  expect(readText(place.file("exit"))).toBe(`${guest.identity.pid} ${guest.identity.start} 7\n`);
+});
+
+test.for([
+  ["TERM", { kind: "signalled", signal: 15 }],
+  ["KILL", { kind: "signalled", signal: 9 }],
+  ["SEGV", { kind: "signalled", signal: 11 }],
+  ["SYS", { kind: "signalled", signal: 31 }],
+] as const)("startGuest tells of an end by SIG%s", async ([signal, status]) => {
+  const place = await openPlace();
+  const guest = await place.start(["sh", "-c", `kill -${signal} $$; sleep 60`]);
+  expect(await guest.exited).toEqual(status);
+});
+
+test.for([
+  [0, { kind: "exited", code: 0 }],
+  [64, { kind: "exited", code: 64 }],
+  [128, { kind: "exited", code: 128 }],
+  [160, { kind: "exited", code: 160 }],
+  [255, { kind: "exited", code: 255 }],
+] as const)("startGuest tells of exit %i", async ([code, status]) => {
+  const place = await openPlace();
+  const guest = await place.start(["sh", "-c", `exit ${code}`]);
+  expect(await guest.exited).toEqual(status);
+});
+
+test("startGuest of a program that is missing ends with 127 and says so on the console", async () => {
+  const place = await openPlace();
+  const guest = await place.start(cageArgv({ kind: "same-user" }, ["/missing/solo5-spt"]));
+  expect(await guest.exited).toEqual({ kind: "exited", code: 127 });
+  await until(() => place.text().includes("/missing/solo5-spt"));
+});
+
+test("startGuest without a console starts nothing", async () => {
+  const runDir = temporaryFolder();
+  const start = { name: vm, argv: ["true"], fifo: join(runDir, "none"), runDir, note: "" };
+  expect(expectError(await startGuest(start))).toMatchObject({ kind: "io-failed", code: "ENOENT" });
+  expect(readdirSync(runDir)).toEqual([]);
+});
+
+test("fault 27: a guest has a session, an empty environment, /, no other descriptor and no OOM protection", async () => {
+  const place = await openPlace();
+  const guest = await place.start([
+    "sh",
+    "-c",
+    "umask; ulimit -c; cat /proc/self/oom_score_adj; env | grep -v -e PATH -e PWD; exec sleep 60",
+  ]);
+  await until(() => place.text().includes("LC_ALL"));
+  expect(place.text()).toBe("0077\n0\n0\nLC_ALL=C\n");
+  const of = (file: string): string => readlinkSync(`/proc/${guest.identity.pid}/${file}`);
+  expect(of("cwd")).toBe("/");
+  expect(readdirSync(`/proc/${guest.identity.pid}/fd`).filter((fd) => Number(fd) < 10)).toEqual(["0", "1", "2"]);
+  expect([of("fd/0"), of("fd/1"), of("fd/2")]).toEqual(["/dev/null", place.input.path, place.input.path]);
+  const [, , , , session] = readText(`/proc/${guest.identity.pid}/stat`).split(" ").slice(1);
+  expect(Number(session)).not.toBe(guest.identity.pid);
+  expect(
+    readdirSync(`/proc/${shimOf(guest)}/fd`).filter(
+      (fd) => readlinkSync(`/proc/${shimOf(guest)}/fd/${fd}`) === place.input.path,
+    ),
+  ).toEqual([]);
+});
+
+test("fault 14: a guest survives its shim, and its end is still learnt of", async () => {
+  const place = await openPlace();
+  const guest = await place.start(["sleep", "60"]);
+  const shim = readProcess(shimOf(guest)) ?? { pid: 0, start: 0 };
+  kill(shim, "SIGKILL");
+  await until(() => !isAlive(shim));
+  expect(isAlive(guest.identity)).toBe(true);
+  kill(guest.identity, "SIGKILL");
+  expect(await guest.exited).toEqual({ kind: "unknown" });
+});
+
+test("fault 14: the shim takes no notice of SIGHUP, SIGINT and SIGQUIT, and the guest does", async () => {
+  const place = await openPlace();
+  const guest = await place.start(["sleep", "60"]);
+  for (const signal of ["SIGHUP", "SIGINT", "SIGQUIT"] as const) process.kill(shimOf(guest), signal);
+  process.kill(guest.identity.pid, "SIGHUP");
+  expect(await guest.exited).toEqual({ kind: "signalled", signal: 1 });
+});
+
+test("stopGuest ends a guest by SIGTERM", async () => {
+  const place = await openPlace();
+  const guest = await place.start(["sleep", "60"]);
+  expect(expectOk(await stopGuest(guest, 10_000))).toEqual({ kind: "signalled", signal: 15 });
+});
+
+test("fault 12: stopGuest ends a guest that ignores SIGTERM, after the grace", async () => {
+  const place = await openPlace();
+  const guest = await place.start(["sh", "-c", "trap '' TERM; echo ready; while :; do sleep 1; done"]);
+  await until(() => place.text() === "ready\n");
+  const started = performance.now();
+  expect(expectOk(await stopGuest(guest, 300))).toEqual({ kind: "signalled", signal: 9 });
+  expect(performance.now() - started).toBeGreaterThanOrEqual(300);
+});
+
+test("fault 12: stopGuest ends a guest whose first thread is a zombie at once", async () => {
+  const place = await openPlace();
+  const script =
+    "import ctypes,threading,time\nthreading.Thread(target=time.sleep,args=(60,)).start()\nprint('up',flush=True)\nctypes.CDLL(None).syscall(60,0)";
+  const guest = await place.start(["python3", "-c", script]);
+  if ((await Promise.race([guest.exited, until(() => place.text() === "up\n")])) !== undefined) return;
+  const started = performance.now();
+  expectOk(await stopGuest(guest, 60_000));
+  expect(performance.now() - started).toBeLessThan(5000);
+});
+
+test("stopGuest of one that has ended tells its status", async () => {
+  const place = await openPlace();
+  const guest = await place.start(["true"]);
+  await guest.exited;
+  expect(expectOk(await stopGuest(guest, 1000))).toEqual({ kind: "exited", code: 0 });
+});
+
+test("fault 14: adoptGuests finds a running guest and learns of its end", async () => {
+  const place = await openPlace();
+  const guest = await place.start(["sh", "-c", "sleep 0.3; exit 9"]);
+  const [adopted] = expectOk(await adoptGuests(place.runDir));
+  expect(adopted).toMatchObject({ kind: "running", note: "the note\n", guest: { name: vm, identity: guest.identity } });
+  expect(adopted?.kind === "running" && (await adopted.guest.exited)).toEqual({ kind: "exited", code: 9 });
+  expect(expectOk(await adoptGuests(place.runDir))).toEqual([
+    { kind: "ended", name: vm, note: "the note\n", status: { kind: "exited", code: 9 } },
+  ]);
+  forgetGuest(place.runDir, vm);
+  expect(expectOk(await adoptGuests(place.runDir))).toEqual([]);
+  expect(readdirSync(place.runDir)).toEqual([]);
+});
+
+test("adoptGuests takes no process for a guest that only has its pid, nor one of another boot", async () => {
+  const place = await openPlace();
+  const self = readProcess(process.pid) ?? { pid: 0, start: 0 };
+  const guest = await place.start(["true"]);
+  await guest.exited;
+  for (const line of [
+    `${self.pid} ${self.start - 1} ${bootId()}`,
+    `${self.pid} ${self.start} other-boot`,
+    "",
+    "x y z",
+  ]) {
+    writeFileSync(place.file("pid"), line);
+    expect(expectOk(await adoptGuests(place.runDir))).toMatchObject([{ kind: "ended", status: { kind: "unknown" } }]);
+  }
+});
+
+test("startGuest of the same name again forgets how the last one ended", async () => {
+  const place = await openPlace();
+  await (await place.start(["sh", "-c", "exit 3"])).exited;
+  const guest = await place.start(["sleep", "60"]);
+  expect(existsSync(place.file("exit"))).toBe(false);
+  expect(expectOk(await adoptGuests(place.runDir))).toMatchObject([
+    { kind: "running", guest: { identity: guest.identity } },
+  ]);
+});
+
+test("fault 14: guests outlive the process that started them", async () => {
+  const place = await openPlace();
+  const compiled = join(temporaryFolder(), "dist");
+  const tsc = join(import.meta.dirname, "../../node_modules/.bin/tsc");
+  await once(spawn(tsc, ["-p", join(import.meta.dirname, "../.."), "--outDir", compiled], { stdio: "ignore" }), "exit");
+  const start = {
+    name: { path: ["alice"], label: "vm" },
+    argv: ["sh", "-c", "echo a; sleep 1; echo b; exit 5"],
+    note: "",
+  };
+  const script = `
+    import { startGuest } from ${JSON.stringify(join(compiled, "src/host/guest.js"))};
+    await startGuest(${JSON.stringify({ ...start, fifo: place.input.path, runDir: place.runDir })});
+    process.kill(process.pid, "SIGKILL");`;
+  await once(spawn(process.execPath, ["--input-type=module", "-e", script], { stdio: "ignore" }), "exit");
+  const [adopted] = expectOk(await adoptGuests(place.runDir));
+  expect(adopted?.kind).toBe("running");
+  expect(adopted?.kind === "running" && (await adopted.guest.exited)).toEqual({ kind: "exited", code: 5 });
+  await until(() => place.text() === "a\nb\n");
+});
+
+test("a guest in the cage of its own user writes to its console", { skip: !isRoot }, async () => {
+  const place = await openPlace();
+  const cage = { kind: "own-user", uid: 1_900_000_009, gid: 1_900_000_009 } as const;
+  const guest = await place.start(cageArgv(cage, ["taskset", "-c", "0", "sh", "-c", "id -u; exit 4"]));
+  expect(await guest.exited).toEqual({ kind: "exited", code: 4 });
+  await until(() => place.text() === "1900000009\n");
+});
+
+interface Place {
+  readonly runDir: string;
+  readonly input: ConsoleInput;
+  readonly text: () => string;
+  readonly file: (suffix: string) => string;
+  readonly start: (argv: readonly string[]) => Promise<Guest>;
+}
+
+/** A run folder and a console; what is started in it is gone after the test. */
+async function openPlace(): Promise<Place> {
+  const folder = temporaryFolder();
+  const runDir = join(folder, "run");
+  let received = "";
+  const opened = await openConsole(join(folder, "fifo"), vm, (bytes) => {
+    received += Buffer.from(bytes).toString("latin1");
+  });
+  const input = expectOk(opened);
+  onTestFinished(() => input.close());
+  const start = async (argv: readonly string[]): Promise<Guest> => {
+    const guest = expectOk(await startGuest({ name: vm, argv, fifo: input.path, runDir, note: "the note\n" }));
+    onTestFinished(async () => {
+      kill(guest.identity, "SIGKILL");
+      await guest.exited;
+    });
+    return guest;
+  };
+  return { runDir, input, text: () => received, file: (suffix) => join(runDir, `alice:vm.${suffix}`), start };
+}
+
+function shimOf(guest: Guest): number {
+  const stat = readFileSync(`/proc/${guest.identity.pid}/stat`, "latin1");
+  return Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[1]);
+}
+
+function bootId(): string {
+  return readText("/proc/sys/kernel/random/boot_id").trim();
+}
