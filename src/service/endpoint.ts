@@ -1,0 +1,134 @@
+/**
+ * The endpoint: clients' chains in, requests to the daemon out.
+ *
+ *     presented ─▶ verified path ─▶ authority ─▶ one `request` on `util/chain.sock` ─▶ bytes both ways
+ *
+ * It holds no state but the digests of certificates verified before. Whoever
+ * completed a handshake is told why it got nothing else.
+ *
+ * @module
+ */
+import { printName } from "../core/name.ts";
+import { err, ok, type Result } from "../core/result.ts";
+import { type FileError, readFile } from "../host/client_files.ts";
+import type { Log } from "../host/log.ts";
+import { startTlsServer, type TlsClient, type TlsServer, type TlsServerError } from "../host/tls.ts";
+import { isLoopback, type TlsLimits } from "../host/tls_limits.ts";
+import type { Certificate } from "../x509/certificate.ts";
+import { developmentFingerprint } from "../x509/development.ts";
+import { encodeKey, type KeyError, parseKey } from "../x509/keys.ts";
+import { encodeCertificates, type PemError, parseCertificates } from "../x509/pem.ts";
+import { SignatureCache } from "../x509/signature.ts";
+import { describeChainError, describeForwardEnd } from "./endpoint_describe.ts";
+import { encodeFailure, type Prepared, prepareRequest, type Unprepared } from "./endpoint_request.ts";
+
+export interface EndpointOptions {
+  /** PEM files: the one trust anchor; our certificate and those above it; its key. */
+  readonly ca: string;
+  readonly cert: string;
+  readonly key: string;
+  /** Where the daemon's `util/chain.sock` is. */
+  readonly tmpdir: string;
+  /** An IP address. */
+  readonly host: string;
+  readonly port: number;
+  readonly log: Log;
+  readonly limits?: TlsLimits;
+}
+
+/** What keeps the endpoint from serving. `path`: the file at fault. */
+export type EndpointError =
+  | FileError
+  | { readonly kind: "pem"; readonly path: string; readonly error: PemError }
+  | { readonly kind: "anchors"; readonly path: string; readonly count: number }
+  | { readonly kind: "key"; readonly path: string; readonly error: KeyError }
+  /** The root whose key everybody has, on an address that others reach. */
+  | { readonly kind: "development-anchor"; readonly host: string }
+  | TlsServerError;
+
+/** Serves until it is closed. */
+export async function startEndpoint(options: EndpointOptions): Promise<Result<TlsServer, EndpointError>> {
+  const credentials = await readCredentials(options);
+  if (!credentials.ok) return credentials;
+  const { anchor, chain, key } = credentials.value;
+  const { host, port, log, limits, tmpdir } = options;
+  if (hex(anchor.fingerprint) === developmentFingerprint && !isLoopback(host)) {
+    return err({ kind: "development-anchor", host });
+  }
+  const endpoint: Endpoint = { anchor, log, socket: chainSocket(tmpdir), signatures: new SignatureCache(cachedPairs) };
+  const tls = { chain, key, host, port, log, ...(limits === undefined ? {} : { limits }) };
+  return startTlsServer(tls, (client) => serve(endpoint, client));
+}
+
+interface Endpoint {
+  readonly anchor: Certificate;
+  readonly log: Log;
+  readonly socket: string;
+  readonly signatures: SignatureCache;
+}
+
+interface Credentials {
+  readonly anchor: Certificate;
+  /** PEM, both. */
+  readonly chain: string;
+  readonly key: string;
+}
+
+async function readCredentials(options: EndpointOptions): Promise<Result<Credentials, EndpointError>> {
+  const anchors = await readChain(options.ca);
+  if (!anchors.ok) return anchors;
+  const [anchor, ...others] = anchors.value;
+  if (others.length > 0) return err({ kind: "anchors", path: options.ca, count: others.length + 1 });
+  const chain = await readChain(options.cert);
+  if (!chain.ok) return chain;
+  const text = await readText(options.key);
+  if (!text.ok) return text;
+  const key = parseKey(text.value);
+  if (!key.ok) return err({ kind: "key", path: options.key, error: key.error });
+  return ok({ anchor, chain: encodeCertificates(chain.value.map(({ raw }) => raw)), key: encodeKey(key.value) });
+}
+
+async function readChain(path: string): Promise<Result<readonly [Certificate, ...Certificate[]], EndpointError>> {
+  const text = await readText(path);
+  if (!text.ok) return text;
+  const certificates = parseCertificates(text.value);
+  return certificates.ok ? certificates : err({ kind: "pem", path, error: certificates.error });
+}
+
+async function readText(path: string): Promise<Result<string, FileError>> {
+  const bytes = await readFile(".", path);
+  return bytes.ok ? ok(Buffer.from(bytes.value).toString("utf8")) : bytes;
+}
+
+/** One client, from its chain to the last byte of its reply. */
+async function serve(endpoint: Endpoint, client: TlsClient): Promise<void> {
+  const prepared = prepareRequest(client.presented, endpoint.anchor, Date.now(), endpoint.signatures);
+  if (prepared.ok) await carryOut(endpoint, client, prepared.value);
+  else refuse(endpoint, client, prepared.error);
+}
+
+function refuse({ log }: Endpoint, client: TlsClient, { name, reason }: Unprepared): void {
+  log.warn({ address: client.address, request: printName(name), reason }, "refused");
+  client.finish(encodeFailure(name, describeChainError(reason)));
+}
+
+async function carryOut(endpoint: Endpoint, client: TlsClient, prepared: Prepared): Promise<void> {
+  const { name, command, leaf, opening, form, expires } = prepared;
+  const { end, sent, received, between } = await client.forward({ path: endpoint.socket, opening, form, expires });
+  const about = { address: client.address, request: printName(name), command, leaf: hex(leaf) };
+  const level = end.kind === "daemon-unreachable" || end.kind === "daemon-broke" ? "error" : "info";
+  endpoint.log[level]({ ...about, end, sent, received }, "request");
+  const words = between ? describeForwardEnd(end, received > 0) : undefined;
+  client.finish(words === undefined ? undefined : encodeFailure(name, words));
+}
+
+function chainSocket(tmpdir: string): string {
+  return `${tmpdir}/util/chain.sock`;
+}
+
+function hex(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString("hex");
+}
+
+/** Intermediates remembered as verified, 150 bytes each: those of a large host, ten times over. */
+const cachedPairs = 10_000;

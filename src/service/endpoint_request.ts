@@ -1,0 +1,129 @@
+/**
+ * From the certificates that a client presented to what the daemon is sent for it.
+ *
+ * @module
+ */
+import { encodeFrame, frameHeader } from "../codec/frame.ts";
+import { encodeWire, type Header } from "../codec/wire.ts";
+import type { ChainRequest, Command } from "../core/command.ts";
+import { type Label, type Name, parseLabel } from "../core/name.ts";
+import { err, ok, type Result } from "../core/result.ts";
+import { type AuthorityError, readAuthority } from "../x509/authority.ts";
+import { type Certificate, type CertificateError, parseCertificate } from "../x509/certificate.ts";
+import { type PathError, type VerifiedPath, verifyPath } from "../x509/path.ts";
+import type { SignatureCache } from "../x509/signature.ts";
+
+/** One request, ready to be sent. */
+export interface Prepared {
+  readonly name: Name;
+  readonly command: Command["kind"];
+  /** SHA-256 of the leaf. */
+  readonly leaf: Uint8Array;
+  /** The request's frame; behind it, as a stream, the image that came in the certificate. */
+  readonly opening: readonly Uint8Array[];
+  /** See host/tls_relay. */
+  readonly form: "plain" | "upload" | "subscription";
+  readonly expires: number;
+}
+
+/** `name`: as much as the chain tells of whom it is about. */
+export interface Unprepared {
+  readonly name: Name;
+  readonly reason: ChainError;
+}
+
+export type ChainError =
+  | { readonly kind: "too-many-certificates" }
+  /** `at` counts the certificates as presented, from 0. */
+  | { readonly kind: "certificate"; readonly at: number; readonly error: CertificateError }
+  | { readonly kind: "path"; readonly error: PathError }
+  | { readonly kind: "authority"; readonly error: AuthorityError };
+
+/**
+ * @param presented - leaf first; absent: more than are looked at
+ * @param now - milliseconds since the Unix epoch
+ */
+export function prepareRequest(
+  presented: readonly Uint8Array[] | undefined,
+  anchor: Certificate,
+  now: number,
+  signatures: SignatureCache,
+): Result<Prepared, Unprepared> {
+  if (presented === undefined) return refuse({ kind: "too-many-certificates" });
+  const certificates: Certificate[] = [];
+  for (const [at, der] of presented.entries()) {
+    const certificate = parseCertificate(der);
+    if (!certificate.ok) return refuse({ kind: "certificate", at, error: certificate.error });
+    certificates.push(certificate.value);
+  }
+  const path = verifyPath(certificates, anchor, now, "client", signatures);
+  if (!path.ok) return refuse({ kind: "path", error: path.error });
+  const authority = readAuthority(path.value);
+  if (!authority.ok) return refuse({ kind: "authority", error: authority.error }, bestName(path.value));
+  const { levels, label, command } = authority.value;
+  const delegations = levels.map((level) => level.label);
+  const name = label === undefined ? { path: delegations } : { path: delegations, label };
+  const { request, behind } = moveImage({ ...authority.value, imageFollows: false });
+  const wire = { header: addressedTo(name), payload: { kind: "request", request } } as const;
+  return ok({
+    name,
+    command: command.kind,
+    leaf: request.leaf,
+    opening: [encodeFrame(encodeWire(wire)), ...behind],
+    form: formOf(command),
+    expires: request.expires,
+  });
+}
+
+/** What a client is told when its request gets no other answer: framed as the daemon's own replies. */
+export function encodeFailure(name: Name, text: string): Uint8Array {
+  return encodeFrame(encodeWire({ header: addressedTo(name), payload: { kind: "failure", text } }));
+}
+
+function refuse(reason: ChainError, name: Name = { path: [] }): Result<never, Unprepared> {
+  return err({ name, reason });
+}
+
+function addressedTo(name: Name): Header {
+  return { version: 5, sequence: 0n, name };
+}
+
+/** Images travel as streams, wherever they were: the request's frame stays small. */
+function moveImage(request: ChainRequest): {
+  readonly request: ChainRequest;
+  readonly behind: readonly Uint8Array[];
+} {
+  const { command } = request;
+  if (command.kind !== "unikernel-create") return { request, behind: [] };
+  const { image } = command;
+  const bare = { ...command, image: { ...image, bytes: new Uint8Array(0) } };
+  const behind = image.bytes.length === 0 ? [] : [frameHeader(image.bytes.length), image.bytes, frameHeader(0)];
+  return { request: { ...request, command: bare, imageFollows: true }, behind };
+}
+
+function formOf(command: Command): Prepared["form"] {
+  switch (command.kind) {
+    case "unikernel-create":
+      return command.image.bytes.length === 0 ? "upload" : "plain";
+    case "block-set":
+      return command.data === undefined ? "upload" : "plain";
+    case "console-subscribe":
+    case "stats-subscribe":
+      return "subscription";
+    default:
+      return "plain";
+  }
+}
+
+/** Delegations and a label as far as they can be read, for the answer to a chain that asks for nothing possible. */
+function bestName(path: VerifiedPath): Name {
+  const labels: Label[] = [];
+  for (const { extensions, subject } of path.intermediates.toReversed()) {
+    if (extensions.command === undefined) continue;
+    const label = parseLabel(subject.commonName ?? "");
+    if (!label.ok) return { path: labels };
+    labels.push(label.value);
+  }
+  const label = parseLabel(path.leaf.subject.commonName ?? "");
+  return label.ok && label.value !== "." ? { path: labels, label: label.value } : { path: labels };
+}
