@@ -34,7 +34,7 @@ export type ElfError =
   | NoteError;
 
 /** The fields that say what kind of ELF file it is. */
-export type ElfField = "class" | "encoding" | "version" | "type" | "machine";
+type ElfField = "class" | "encoding" | "version" | "type" | "machine";
 
 /** An image in memory. */
 export function bytesSource(bytes: Uint8Array): ByteSource {

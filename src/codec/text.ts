@@ -48,12 +48,25 @@ export function encodeText(text: string): Uint8Array {
   // No UTF-16 code unit takes more than 3 bytes.
   const bytes = new Uint8Array(text.length * 3);
   let used = 0;
-  // The odd parts are the runs of lone surrogates.
-  for (const [index, part] of text.split(loneSurrogates).entries()) {
-    if (index % 2 === 0) used += encoder.encodeInto(part, bytes.subarray(used)).written;
-    else for (let at = 0; at < part.length; at++) bytes[used++] = part.charCodeAt(at) - 0xdc00;
+  for (let at = 0; at < text.length; at++) {
+    const code = text.codePointAt(at) ?? 0;
+    if (code >= 0xdc80 && code <= 0xdcff) {
+      bytes[used++] = code - 0xdc00;
+    } else {
+      used += put(code, bytes, used);
+      if (code > 0xffff) at++;
+    }
   }
   return bytes.slice(0, used);
+}
+
+/** Writes one code point; the number of bytes. A surrogate that stands for no byte becomes U+FFFD, as TextEncoder has it. */
+function put(code: number, bytes: Uint8Array, at: number): number {
+  const size = sizeOf(code);
+  let rest = code >= 0xd800 && code <= 0xdfff ? 0xfffd : code;
+  for (let index = size - 1; index > 0; index--, rest >>= 6) bytes[at + index] = 0x80 | (rest & 0x3f);
+  bytes[at] = size === 1 ? rest : ((0xf00 >> size) & 0xff) | rest;
+  return size;
 }
 
 function isUtf8(bytes: Uint8Array): boolean {
@@ -95,4 +108,3 @@ const encoder = new TextEncoder();
 /** What the decoder puts where the bytes are not UTF-8, and also a character of its own right. */
 const replacement = "\ufffd";
 const loneSurrogate = /[\udc80-\udcff]/u;
-const loneSurrogates = /([\udc80-\udcff]+)/u;

@@ -15,7 +15,7 @@ const sha256 = fc.uint8Array({ minLength: 32, maxLength: 32 });
 const mac = fc.uint8Array({ minLength: 6, maxLength: 6 });
 
 /** Few letters, so that texts collide; and any bytes, which need not be UTF-8. */
-export const text: fc.Arbitrary<string> = fc.oneof(
+const text: fc.Arbitrary<string> = fc.oneof(
   fc.constantFrom("", "a", "b", "service", "Grüße ✓ 🐦"),
   fc.uint8Array({ maxLength: 12 }).map(decodeText),
 );
@@ -152,7 +152,7 @@ function named<T>(value: fc.Arbitrary<T>): fc.Arbitrary<{ readonly name: Name; r
   return fc.array(fc.record({ name, value }), { maxLength: 3 });
 }
 
-export const success: fc.Arbitrary<Success> = fc.oneof(
+const success: fc.Arbitrary<Success> = fc.oneof(
   fc.record({ ...kind("empty") }),
   fc.record({ ...kind("string"), text }),
   fc.record({ ...kind("policies"), policies: named(policy) }),

@@ -58,6 +58,14 @@ test("FrameReader gives a frame as a view of the chunk after its header", () => 
   expect(read.ok && read.value[0]?.buffer).toBe(chunk.buffer);
 });
 
+test("FrameReader takes one frame and leaves what is behind it, which may be no frame", () => {
+  const reader = new FrameReader(9);
+  expect(reader.take(unhex("00 00"))).toEqual({ ok: true, value: { rest: unhex("") } });
+  expect(reader.take(unhex("00 02 01"))).toEqual({ ok: true, value: { rest: unhex("") } });
+  const taken = reader.take(unhex("02 ff ff ff ff"));
+  expect(taken).toEqual({ ok: true, value: { frame: unhex("01 02"), rest: unhex("ff ff ff ff") } });
+});
+
 test("FrameReader holds what has arrived, not what is announced", () => {
   const before = process.memoryUsage().arrayBuffers;
   const readers = Array.from({ length: 100 }, () => new FrameReader(0x7fffffff));

@@ -6,24 +6,7 @@ import { decodeExtension, encodeExtension } from "../../src/codec/extension.ts";
 import { decodePolicy, encodePolicy } from "../../src/codec/policy.ts";
 import { decodeWire, encodeWire } from "../../src/codec/wire.ts";
 import { command, config, image, mutated, policy, wire } from "./arbitrary.ts";
-import { hex } from "./vectors.ts";
-
-/** Devices are sets on the wire: their order is not kept. */
-function unordered(_: string, value: unknown): unknown {
-  if (typeof value === "bigint") return `${value}n`;
-  if (value === Number.POSITIVE_INFINITY) return "unlimited";
-  if (value instanceof Uint8Array) return hex(value);
-  if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
-  const entries = Object.entries(value).map(([key, member]): [string, unknown] => {
-    const isSet = (key === "blocks" || key === "bridges") && Array.isArray(member);
-    return [key, isSet ? member.map((item: unknown) => stable(item)).sort() : member];
-  });
-  return Object.fromEntries(entries.sort(([a], [b]) => (a < b ? -1 : 1)));
-}
-
-function stable(value: unknown): string {
-  return JSON.stringify(value, unordered);
-}
+import { hex, stable } from "./vectors.ts";
 
 test("decodeWire gives back what encodeWire was given, and encodeWire its bytes", () => {
   fc.assert(

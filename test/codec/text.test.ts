@@ -60,3 +60,7 @@ test("decodeText reads a long text that is not UTF-8", () => {
   expect(decodeText(given)).toBe("\udcff".repeat(100_000));
   expect(Buffer.compare(encodeText(decodeText(given)), given)).toBe(0);
 });
+
+test("encodeText writes other lone surrogates as TextEncoder does", () => {
+  expect(hex(encodeText("\ud800a\udcff\udd00\u00fc\u{1f426}"))).toBe("efbfbd61ffefbfbdc3bcf09f90a6");
+});

@@ -36,3 +36,20 @@ export function expected(vector: Vector): string | undefined {
   if (!vector.ok) return undefined;
   return vector.reencoded === undefined || vector.reencoded === "same" ? vector.der : vector.reencoded;
 }
+
+/** A value as text, the same for values that are the same on the wire: devices are sets there, their order is not kept. */
+export function stable(value: unknown): string {
+  return JSON.stringify(value, unordered);
+}
+
+function unordered(_: string, value: unknown): unknown {
+  if (typeof value === "bigint") return `${value}n`;
+  if (value === Number.POSITIVE_INFINITY) return "unlimited";
+  if (value instanceof Uint8Array) return hex(value);
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
+  const entries = Object.entries(value).map(([key, member]): [string, unknown] => {
+    const isSet = (key === "blocks" || key === "bridges") && Array.isArray(member);
+    return [key, isSet ? member.map((item: unknown) => stable(item)).sort() : member];
+  });
+  return Object.fromEntries(entries.sort(([a], [b]) => (a < b ? -1 : 1)));
+}
