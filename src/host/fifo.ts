@@ -7,14 +7,14 @@
  *
  * @module
  */
-import { closeSync, constants, fstatSync, openSync } from "node:fs";
+import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
 import { mkdir, rm } from "node:fs/promises";
 import { Socket } from "node:net";
 import { join } from "node:path";
 import type { Name } from "../core/name.ts";
 import { err, ok, type Result } from "../core/result.ts";
 import { fileName } from "./file_name.ts";
-import { attempt, type IoError } from "./io.ts";
+import { attempt, errnoOf, type IoError } from "./io.ts";
 import { type RunError, run } from "./run.ts";
 
 export type ConsoleError =
@@ -24,12 +24,9 @@ export type ConsoleError =
 
 export interface ConsoleInput {
   readonly path: string;
-  /** Stops reading: the guest waits once the pipe is full (64 KiB). */
-  pause(): void;
-  resume(): void;
   /** Stops reading for good and leaves the FIFO to a later daemon. */
   close(): void;
-  /** Closes, and removes the FIFO. */
+  /** Reads what the guest left, closes, and removes the FIFO. */
   release(): Promise<void>;
 }
 
@@ -65,19 +62,48 @@ async function openFifo(path: string): Promise<Result<number, ConsoleError>> {
 
 function read(path: string, fd: number, onData: (bytes: Uint8Array) => void): ConsoleInput {
   const socket = new Socket({ fd, readable: true, writable: false });
-  socket.on("data", onData);
+  let taken = 0;
+  let refill: NodeJS.Timeout | undefined;
+  socket.on("data", (bytes) => {
+    onData(bytes);
+    taken += bytes.length;
+    if (taken > maxRate) socket.pause();
+    refill ??= setTimeout(() => {
+      taken = 0;
+      refill = undefined;
+      socket.resume();
+    }, refillInterval);
+  });
   socket.on("error", () => socket.destroy());
   const close = (): void => {
+    clearTimeout(refill);
     socket.destroy();
   };
   return {
     path,
-    pause: () => socket.pause(),
-    resume: () => socket.resume(),
     close,
     release: async () => {
+      if (!socket.destroyed) drain(fd, onData);
       close();
       await rm(path, { force: true });
     },
   };
 }
+
+/** What a guest that has ended left in the pipe: at most what a pipe holds. */
+function drain(fd: number, onData: (bytes: Uint8Array) => void): void {
+  const bytes = new Uint8Array(pipeSize);
+  try {
+    const length = readSync(fd, bytes);
+    onData(bytes.subarray(0, length));
+  } catch (thrown) {
+    if (errnoOf(thrown) !== "EAGAIN") throw thrown;
+  }
+}
+
+/** Milliseconds, and bytes that are read of one console in them: a flooding guest waits, and the daemon serves others. */
+const refillInterval = 100;
+const maxRate: number = 256 * 1024;
+
+/** Bytes that a pipe holds (pipe(7)). */
+const pipeSize: number = 64 * 1024;

@@ -36,6 +36,8 @@ export interface LauncherOptions {
   readonly log: Log;
   /** A piece of a guest's console output. */
   readonly output: (name: Name, bytes: Uint8Array) => void;
+  /** A guest has ended, and its output with it. */
+  readonly silent: (name: Name) => void;
 }
 
 /** What one guest has of the host. */
@@ -72,7 +74,7 @@ export class Launcher {
     for (const found of left.ok ? left.value : []) {
       const name = found.kind === "running" ? found.guest.name : found.name;
       if (found.kind === "running") {
-        log.info({ name: printName(name), pid: found.guest.identity.pid }, "ending a guest of an earlier daemon");
+        log.info({ target: printName(name), pid: found.guest.identity.pid }, "ending a guest of an earlier daemon");
         await stopGuest(found.guest, grace);
       }
       forgetGuest(this.#runDir, name);
@@ -118,7 +120,8 @@ export class Launcher {
     if (running === undefined) return;
     const { log, grace } = this.#options;
     void stopGuest(running.guest, grace).then((stopped) => {
-      if (!stopped.ok) log.error({ name: printName(running.guest.name), error: stopped.error }, "cannot stop a guest");
+      if (!stopped.ok)
+        log.error({ target: printName(running.guest.name), error: stopped.error }, "cannot stop a guest");
     });
   }
 
@@ -138,6 +141,7 @@ export class Launcher {
   async #watch(run: number, guest: Guest, loan: Loan, ended: (status: ExitStatus) => void): Promise<void> {
     const status = await guest.exited;
     await this.#takeBack(loan);
+    this.#options.silent(guest.name);
     forgetGuest(this.#runDir, guest.name);
     this.#running.delete(run);
     ended(status);
@@ -173,14 +177,14 @@ export class Launcher {
 
   async #takeBack(loan: Loan): Promise<void> {
     const { log, dbdir } = this.#options;
-    const name = printName(loan.name);
+    const target = printName(loan.name);
     await loan.console?.release();
     for (const block of loan.blocks) {
       const back = await takeBackBlock(dbdir, block);
-      if (!back.ok) log.error({ name, error: back.error }, "cannot take a block device back");
+      if (!back.ok) log.error({ target, error: back.error }, "cannot take a block device back");
     }
     const removed = await this.#taps.remove(loan.taps);
-    if (!removed.ok) log.error({ name, error: removed.error }, "cannot remove a guest's taps");
+    if (!removed.ok) log.error({ target, error: removed.error }, "cannot remove a guest's taps");
     if (loan.uid !== undefined) this.#uids.release(loan.uid);
   }
 

@@ -176,7 +176,7 @@ export class Runner {
   }
 
   #log(doing: string, name: Name, refusal: Refusal): void {
-    this.#around.log.warn({ doing, name: printName(name), refusal: refusal.kind }, "refused");
+    this.#around.log.warn({ doing, target: printName(name), refusal: refusal.kind }, "refused");
   }
 }
 

@@ -45,11 +45,6 @@ export class Consoles {
     this.#tell(kept, [...kept.console.flush(now), ...kept.console.append(Buffer.from(`${text}\n`), now)]);
   }
 
-  /** The unikernel is there, whether or not it printed anything. */
-  activate(name: Name): void {
-    this.#open(name, "active");
-  }
-
   /** The unikernel is gone; its console stays a while. */
   deactivate(name: Name): void {
     const key = printName(name);

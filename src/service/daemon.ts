@@ -192,7 +192,7 @@ async function* once({ bytes }: Image): AsyncGenerator<Uint8Array> {
 }
 
 function logged({ name, command, levels }: Request, reply: Reply): object {
-  const what = { name: printName(name), command: command.kind, chain: levels.length };
+  const what = { target: printName(name), command: command.kind, chain: levels.length };
   return reply.ok ? what : { ...what, refusal: reply.refusal.kind };
 }
 

@@ -51,25 +51,27 @@ export interface RunningDaemon {
 }
 
 export async function startDaemon(options: DaemonOptions): Promise<Result<RunningDaemon, StartError>> {
-  const { dbdir, log } = options;
+  const { dbdir } = options;
   await mkdir(dbdir, { recursive: true, mode: 0o711 });
   const store = await openStore(dbdir);
   if (!store.ok) return err({ step: "opening the store", error: store.error });
-  const found = await readStored(dbdir, store.value, log);
-  const host = found.ok ? await hostPolicy(dbdir, found.value) : found;
-  if (!found.ok || !host.ok) {
-    await store.value.close();
-    return found.ok ? host : found;
-  }
-  const { runner, daemon } = await assemble(options, store.value, boot(host.value, found.value).state);
-  const sockets = await listen(options.tmpdir, daemon);
-  if (!sockets.ok) {
-    await runner.close();
-    return sockets;
-  }
-  const { effects } = boot(host.value, found.value);
-  const started = runner.perform(effects).catch((error: unknown) => log.fatal({ err: error }, "bug"));
-  log.info({ policy: host.value, unikernels: found.value.unikernels.length }, "serving");
+  const daemon = await serve(options, store.value);
+  if (!daemon.ok) await store.value.close();
+  return daemon;
+}
+
+async function serve(options: DaemonOptions, store: Store): Promise<Result<RunningDaemon, StartError>> {
+  const { dbdir, tmpdir, log } = options;
+  const stored = await readStored(dbdir, store, log);
+  if (!stored.ok) return stored;
+  const host = await hostPolicy(dbdir, stored.value);
+  if (!host.ok) return host;
+  const first = boot(host.value, stored.value);
+  const { runner, daemon } = await assemble(options, store, first.state);
+  const sockets = await listen(tmpdir, daemon);
+  if (!sockets.ok) return sockets;
+  const started = runner.perform(first.effects).catch((error: unknown) => log.fatal({ err: error }, "bug"));
+  log.info({ policy: host.value, unikernels: stored.value.unikernels.length }, "serving");
   return ok({
     stop: async () => {
       await Promise.all(sockets.value.map((socket) => socket.close()));
@@ -88,14 +90,14 @@ async function readStored(dbdir: string, store: Store, log: Log): Promise<Result
     const path = parsePath(key);
     const grant = decodeGrant(value);
     if (path.ok && grant.ok) return [{ path: path.value, ...grant.value }];
-    log.error({ path: key }, "cannot read a stored policy");
+    log.error({ target: key }, "cannot read a stored policy");
     return [];
   });
   const unikernels = store.load("unikernel").flatMap(({ key, value }) => {
     const name = parseName(key);
     const record = decodeUnikernel(value);
     if (name.ok && record.ok) return [{ name: name.value, record: record.value }];
-    log.error({ name: key }, "cannot read a stored unikernel");
+    log.error({ target: key }, "cannot read a stored unikernel");
     return [];
   });
   return ok({ policies, unikernels, blocks: listing.value.devices });
@@ -118,9 +120,11 @@ async function assemble(
   const { dbdir, tmpdir, tenders, allowTcg, cage, grace, log } = options;
   const consoles = new Consoles();
   const tag = `fulmar-${createHash("sha256").update(dbdir).digest("hex").slice(0, 16)}`;
-  const output: ConstructorParameters<typeof Launcher>[0]["output"] = (name, bytes) =>
-    consoles.output(name, bytes, Date.now());
-  const launcher = new Launcher({ dbdir, tmpdir, tag, cage, grace, log, output });
+  const launcher = new Launcher({
+    ...{ dbdir, tmpdir, tag, cage, grace, log },
+    output: (name, bytes) => consoles.output(name, bytes, Date.now()),
+    silent: (name) => consoles.deactivate(name),
+  });
   const preparer = new Preparer(dbdir, { dbdir, offered: tenders, allowTcg });
   const runner: Runner = new Runner(
     {
@@ -155,7 +159,7 @@ function ended(
   log: Log,
   { name, status, failures, delay }: Extract<Effect, { kind: "ended" }>,
 ): void {
-  log.info({ name: printName(name), status, failures, delay }, "ended");
+  log.info({ target: printName(name), status, failures, delay }, "ended");
   consoles.note(name, `fulmar: ${describeEnd(status, failures, delay)}`, Date.now());
 }
 
