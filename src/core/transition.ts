@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { GrantChange } from "./delegation.ts";
+import { type GrantChange, undoGrants } from "./delegation.ts";
 import { releaseMacs } from "./macs.ts";
 import type { Name } from "./name.ts";
 import type { Refusal } from "./refusal.ts";
@@ -43,13 +43,16 @@ export function stop(state: State, name: Name, unikernel: Unikernel, run: number
   };
 }
 
-/** Starts an incarnation; as long as a previous one may have to come back, its demand stays reserved too. */
+/** Starts an incarnation; what a previous one that may come back, or a change in preparation, needs stays reserved. */
 export function start(state: State, name: Name, unikernel: Unikernel, incarnation: Incarnation, waits: Waits): Step {
   const run = state.counter + 1;
   const phase: Phase = { kind: "starting", run, ...waits };
+  const { previous } = waits;
+  const { change } = unikernel;
   const own = demandOf(incarnation.config);
+  const coming = change === undefined ? own : largerDemand(own, demandOf(change.config));
   const resources = putUnikernel(state.resources, name, {
-    demand: waits.previous ? largerDemand(demandOf(waits.previous.config), own) : own,
+    demand: previous === undefined ? coming : largerDemand(demandOf(previous.config), coming),
     unikernel: { ...unikernel, current: incarnation, phase },
   });
   return { state: { ...state, resources, counter: run }, effects: [{ kind: "start", name, run, incarnation }] };
@@ -58,6 +61,7 @@ export function start(state: State, name: Name, unikernel: Unikernel, incarnatio
 /** Who and what waits for a start to succeed (see Phase). */
 export interface Waits {
   readonly client?: ClientId;
+  readonly grants?: readonly GrantChange[];
   readonly previous?: Incarnation;
   readonly first: boolean;
 }
@@ -93,6 +97,12 @@ export function removed(state: State, name: Name, unikernel: Unikernel, effects:
 /** One effect in front of a step's own. */
 export function preceded(effects: readonly Effect[], step: Step): Step {
   return { ...step, effects: [...effects, ...step.effects] };
+}
+
+/** The state without the policies that a refused request had brought. */
+export function takeBack(state: State, grants: readonly GrantChange[] | undefined): Step {
+  const undone = undoGrants(state.resources, grants ?? []);
+  return { state: { ...state, resources: undone.resources }, effects: commitGrants(undone.changes) };
 }
 
 /** The commit of policies that changed, where any did. */
