@@ -4,9 +4,8 @@
  * @module
  */
 import type { ElfError } from "../codec/elf.ts";
+import { describeRefusal } from "../core/describe.ts";
 import type { DeviceMismatch } from "../core/manifest.ts";
-import type { PolicyExcess, Unusable } from "../core/policy.ts";
-import { leastMemory } from "../core/policy.ts";
 import type { ConnectionError } from "../host/client_connection.ts";
 import type { TlsError } from "../host/client_tls.ts";
 import type { KeyError } from "../x509/keys.ts";
@@ -21,7 +20,7 @@ export function describeConnection(error: ConnectionError): Failure {
     case "unreachable":
       return failure("connect", `no connection: ${reasons[error.code] ?? error.code}`);
     case "broken":
-      return failure("communication", `the connection broke: ${reasons[error.code] ?? error.code}`);
+      return failure("communication", `the connection broke: ${reasons[error.code] ?? error.code}`, brokenHint);
     case "silent":
       return failure("communication", `no answer within ${error.milliseconds / 1000} seconds`);
     case "frame":
@@ -121,14 +120,10 @@ export function describeKey(path: string, error: KeyError): Failure {
 }
 
 export function describeDevices(error: DeviceMismatch): Failure {
-  const [what, flag] = error.type === "net" ? ["bridge(s)", "--net"] : ["block device(s)", "--block"];
+  const flag = error.type === "net" ? "--net" : "--block";
   const declared = error.declared.map((name) => `"${name}"`).join(", ");
-  const given = error.given.length === 0 ? "none given" : `given: ${error.given.map(escapeText).join(", ")}`;
-  return failure(
-    "usage",
-    `specified ${what} do not match the image's manifest: ${given}`,
-    declared === "" ? `the image wants no ${flag}` : `the image wants one ${flag} for each of ${declared}`,
-  );
+  const hint = declared === "" ? `the image takes no ${flag}` : `the image wants one ${flag} for each of ${declared}`;
+  return failure("usage", escapeText(describeRefusal(error)), hint);
 }
 
 export function describeImage(error: ElfError): string {
@@ -140,40 +135,6 @@ export function describeImage(error: ElfError): string {
     default:
       return `it is no Solo5 image: ${error.kind}`;
   }
-}
-
-export function describeUnusable(error: Unusable): string {
-  switch (error.kind) {
-    case "no-unikernels":
-      return "nothing can run under a policy of no unikernels";
-    case "no-cpuids":
-      return "nothing can run under a policy of no CPUs";
-    case "too-little-memory":
-      return `nothing can run under a policy of ${error.memory} MB of memory: more than ${leastMemory} MB are needed`;
-    case "negative-block":
-      return `a policy cannot have ${error.block} MB of block storage`;
-  }
-}
-
-export function describeExcess(error: PolicyExcess): string {
-  switch (error.kind) {
-    case "unikernels":
-      return `${error.asked} unikernels wanted, ${error.limit} allowed`;
-    case "memory":
-      return `${error.asked} MB of memory wanted, ${error.limit} MB allowed`;
-    case "block":
-      return `${error.asked} MB of block storage wanted, ${error.limit} MB allowed`;
-    case "block-not-allowed":
-      return `${error.asked} MB of block storage wanted, none allowed`;
-    case "cpuids":
-      return `CPUs ${error.asked.join(", ")} wanted, ${error.allowed.join(", ")} allowed`;
-    case "bridges":
-      return `bridges ${error.asked.map(escapeText).join(", ")} wanted, ${listOrNone(error.allowed)} allowed`;
-  }
-}
-
-function listOrNone(items: readonly string[]): string {
-  return items.length === 0 ? "none" : items.map(escapeText).join(", ");
 }
 
 const reasons: Readonly<Record<string, string | undefined>> = {
@@ -190,5 +151,6 @@ const reasons: Readonly<Record<string, string | undefined>> = {
   closed: "the server closed the connection",
 };
 
+const brokenHint = "a server that does not accept a certificate may break the connection; its log says more";
 const unacceptedHint = "--ca and --ca-key must come from the authority that the server was started with";
 const serverHint = "--server-ca must be the authority that issued the server's certificate";

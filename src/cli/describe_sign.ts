@@ -3,11 +3,11 @@
  *
  * @module
  */
+import { describeExcess, describeNameError, describeUnusable } from "../core/describe.ts";
 import type { RequestError } from "../x509/csr.ts";
 import type { SignError } from "../x509/sign.ts";
-import { describeExcess, describeUnusable } from "./describe.ts";
+import { escapeText } from "./escape.ts";
 import { type Failure, failure } from "./failure.ts";
-import { describeName } from "./words.ts";
 
 export function describeSign(error: SignError): Failure {
   switch (error.kind) {
@@ -20,7 +20,7 @@ export function describeSign(error: SignError): Failure {
     case "common-name-missing":
       return failure("usage", "the request has no common name");
     case "common-name-bad":
-      return failure("usage", `the common name cannot be one: ${describeName(error.error)}`);
+      return failure("usage", `the common name cannot be one: ${escapeText(describeNameError(error.error))}`);
     case "command-not-allowed":
       return failure("usage", `${error.command.replace("-", " ")} cannot be in a certificate`);
     case "policy-unusable":
@@ -28,7 +28,7 @@ export function describeSign(error: SignError): Failure {
     case "policy-exceeded":
       return failure(
         "usage",
-        `more than the authority's own policy: ${describeExcess(error.excess)}`,
+        `more than the authority's own policy: ${escapeText(describeExcess(error.excess))}`,
         "ask for less, or have the authority above raise the policy",
       );
   }

@@ -4,9 +4,9 @@
  * @module
  */
 import { Argument, type Command as CommanderCommand, Option } from "commander";
+import { describeUnusable } from "../core/describe.ts";
 import type { Path } from "../core/name.ts";
 import { checkUsable, type Policy, sortedSet } from "../core/policy.ts";
-import { describeUnusable } from "./describe.ts";
 import { failure } from "./failure.ts";
 import { addNetworking, type Networking, says } from "./options.ts";
 import { warn } from "./report.ts";
@@ -53,7 +53,7 @@ function addAddPolicy(program: CommanderCommand, session: Session): void {
     .action(async (path: Path, unikernels: number, options: AddPolicyOptions) => {
       const policy = policyOf(unikernels, options);
       const usable = checkUsable(policy);
-      if (!usable.ok) return session.finish(failure("usage", describeUnusable(usable.error)));
+      if (!usable.ok) return session.finish(failure("usage", describeUnusable(usable.error), unusableHint));
       if (policy.bridges.length === 0 && says(options, "warning")) {
         warn(session.environment, options, "the policy has no bridge, so nothing under it can use a network");
       }
@@ -74,3 +74,5 @@ function policyOf(unikernels: number, options: AddPolicyOptions): Policy {
 function pathOption(): Option {
   return new Option("-p, --path <path>", "such as alice:bob").argParser(parsePathWord);
 }
+
+const unusableHint = "a policy needs at least one unikernel, one --cpu and enough --mem";

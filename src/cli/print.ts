@@ -9,6 +9,7 @@ import type { BlockState, Named, Success } from "../core/command.ts";
 import { type Name, printName } from "../core/name.ts";
 import { type Policy, unlimited } from "../core/policy.ts";
 import { unreachable } from "../core/result.ts";
+import { printMac } from "../core/tender.ts";
 import type { FailBehaviour, Image, UnikernelInfo } from "../core/unikernel.ts";
 import { escapeText } from "./escape.ts";
 
@@ -46,10 +47,6 @@ export function printPolicy(policy: Policy): string {
 export function printFailBehaviour(behaviour: FailBehaviour): string {
   if (behaviour.kind === "quit") return "quit";
   return behaviour.codes.length === 0 ? "restart all except 1" : `restart ${behaviour.codes.join(", ")}`;
-}
-
-export function printMac(mac: Uint8Array): string {
-  return Array.from(mac, (byte) => byte.toString(16).padStart(2, "0")).join(":");
 }
 
 function body(name: Name, success: Success, showArguments: boolean): string {

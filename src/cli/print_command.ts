@@ -4,9 +4,10 @@
  * @module
  */
 import type { Command } from "../core/command.ts";
+import { printMac } from "../core/tender.ts";
 import { hostBridge, hostDevice, type Settings, type UnikernelConfig } from "../core/unikernel.ts";
 import { escapeText } from "./escape.ts";
-import { printFailBehaviour, printMac, printPolicy, printTime } from "./print.ts";
+import { printFailBehaviour, printPolicy, printTime } from "./print.ts";
 
 /** One line; guest arguments, which may be secrets, are counted and not shown. */
 export function printCommand(command: Command): string {

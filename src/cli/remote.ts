@@ -31,8 +31,14 @@ export interface Errand {
 
 export async function execute(environment: Environment, options: Logging, errand: Errand): Promise<Outcome> {
   const { host, port } = errand.destination;
-  const peer = { host, port, ...errand.leaf, anchor: errand.anchor, now: environment.now() };
-  const connection = await connectRemote(peer);
+  const connection = await connectRemote({
+    host,
+    port,
+    ...errand.leaf,
+    anchor: errand.anchor,
+    now: environment.now(),
+    settle: errand.image !== undefined,
+  });
   if (!connection.ok) {
     const failure = describeTls(connection.error);
     return { ...failure, text: `${host} port ${port}: ${failure.text}` };

@@ -6,7 +6,7 @@
  */
 import { encodeFrame } from "../codec/frame.ts";
 import { encodeWire } from "../codec/wire.ts";
-import { type Service, serviceOf } from "../core/command.ts";
+import { allowedInLeaf, type Service, serviceOf } from "../core/command.ts";
 import type { Environment } from "../host/client_environment.ts";
 import { connectLocal } from "../host/client_local.ts";
 import { encodeRequest } from "../x509/csr.ts";
@@ -20,7 +20,7 @@ import { compressImage, detachImage } from "./image.ts";
 import { execute, readAnchor } from "./remote.ts";
 import { inform, warn } from "./report.ts";
 import type { Outcome, Request, Send } from "./session.ts";
-import { commonNameOf, fileBase } from "./subject.ts";
+import { commonNameOf, fileBase, notInLeaf } from "./subject.ts";
 import type { Destination } from "./words.ts";
 
 export function createSend(environment: Environment): Send {
@@ -47,6 +47,7 @@ async function sendLocal(environment: Environment, { name, command, options }: R
 
 async function sendRemote(environment: Environment, request: Request, destination: Destination): Promise<Outcome> {
   const { name, command, options } = request;
+  if (!allowedInLeaf(command)) return notInLeaf(command);
   const commonName = commonNameOf(name, command);
   if (!commonName.ok) return commonName.error;
   if (command.kind === "policy-info" && name.path.length > 0) {

@@ -10,7 +10,7 @@ import { type Failure, failure } from "./failure.ts";
 
 /** What of the name a certificate says: its last label. The path above is said by the certificates above. */
 export function commonNameOf(name: Name, command: Command): Result<string, Failure> {
-  if (command.kind !== "policy-add" && !allowedInLeaf(command)) return err(notInCertificate(command));
+  if (command.kind !== "policy-add" && !allowedInLeaf(command)) return err(notInLeaf(command));
   // A delegation's name is its path, and so is that of the `policy` command.
   const labels = name.label === undefined ? name.path : [...name.path, name.label];
   const named = name.label !== undefined || command.kind === "policy-add" || command.kind === "policy-info";
@@ -32,9 +32,9 @@ export function fileBase(commonName: string | undefined, command: Command | unde
   return err(failure("usage", `no file can be named after '${encodeURIComponent(commonName)}'`));
 }
 
-function notInCertificate(command: Command): Failure {
+export function notInLeaf(command: Command): Failure {
   const hint = "it is for the daemon's own machine; to delegate, use add-policy --csr and sign";
-  return failure("usage", `${command.kind.replace("-", " ")} cannot be in a certificate`, hint);
+  return failure("usage", `${command.kind.replace("-", " ")} is not for a client's certificate`, hint);
 }
 
 /** What albatross-client puts for "the path itself". */

@@ -7,6 +7,7 @@
  * @module
  */
 import { InvalidArgumentError } from "commander";
+import { describeNameError } from "../core/describe.ts";
 import { type Name, type NameError, type Path, parseLabel, parseName, parsePath } from "../core/name.ts";
 import type { BlockAttachment, BridgeAttachment } from "../core/unikernel.ts";
 import { escapeText } from "./escape.ts";
@@ -20,7 +21,7 @@ export interface Destination {
 /** `alice:bob:vm`, or `alice:bob:` where a path is meant. */
 export function parseNameWord(word: string): Name {
   const name = parseName(word);
-  if (!name.ok) throw new InvalidArgumentError(describeName(name.error));
+  if (!name.ok) throw invalid(name.error);
   return name.value;
 }
 
@@ -36,7 +37,7 @@ export function parseThingWord(word: string): Name {
 /** `alice:bob`, without the colon at its end; that one is accepted too. */
 export function parsePathWord(word: string): Path {
   const path = parsePath(word === ":" ? "" : word.replace(/(?<=.):$/, ""));
-  if (!path.ok) throw new InvalidArgumentError(describeName(path.error));
+  if (!path.ok) throw invalid(path.error);
   return path.value;
 }
 
@@ -108,24 +109,13 @@ export function parseDestinationWord(word: string): Destination {
   return { host, port };
 }
 
-export function describeName(error: NameError): string {
-  switch (error.kind) {
-    case "name-empty":
-      return "The name is empty.";
-    case "label-empty":
-      return "A label is empty.";
-    case "label-too-long":
-      return `A label has ${error.length} characters; 63 are the most.`;
-    case "label-bad-character":
-      return `'${escapeText(error.label)}' is no label: letters, digits, '-' and '.' only, and no '-' first.`;
-    case "path-too-deep":
-      return `The path has ${error.depth} labels; 64 are the most.`;
-  }
+function invalid(error: NameError): InvalidArgumentError {
+  return new InvalidArgumentError(escapeText(describeNameError(error)));
 }
 
 function parseDeviceLabel(word: string): string {
   const label = parseLabel(word);
-  if (!label.ok) throw new InvalidArgumentError(describeName(label.error));
+  if (!label.ok) throw invalid(label.error);
   return label.value;
 }
 

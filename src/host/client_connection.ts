@@ -16,6 +16,8 @@ export interface Connection {
   send(bytes: Uint8Array): Promise<void>;
   /** Whether something has arrived, or nothing will any more. */
   answered(): boolean;
+  /** Resolves after so many milliseconds, or as soon as `answered`. */
+  wait(milliseconds: number): Promise<void>;
   /**
    * The messages in their order, each once; ends when the peer closes.
    *
@@ -73,6 +75,17 @@ class SocketConnection implements Connection {
 
   answered(): boolean {
     return this.#over || this.#arrived.length > 0;
+  }
+
+  async wait(milliseconds: number): Promise<void> {
+    if (this.answered()) return;
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, milliseconds);
+      this.#wake = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
   }
 
   async *messages(silence?: number): AsyncGenerator<Result<Wire, ConnectionError>> {

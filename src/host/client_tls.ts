@@ -27,6 +27,8 @@ export interface Peer {
   readonly anchor: Certificate;
   /** Milliseconds since the Unix epoch. */
   readonly now: number;
+  /** Whether an upload follows, which would lose the server's alert about our certificate in a reset connection. */
+  readonly settle: boolean;
 }
 
 export type TlsError =
@@ -39,6 +41,7 @@ export type TlsError =
   | { readonly kind: "credentials"; readonly code: string };
 
 export async function connectRemote(peer: Peer): Promise<Result<Connection, TlsError>> {
+  const begun = performance.now();
   const raw = await connectRaw(peer);
   if (!raw.ok) return raw;
   const socket = await shakeHands(raw.value, peer);
@@ -46,9 +49,12 @@ export async function connectRemote(peer: Peer): Promise<Result<Connection, TlsE
   // A TLS 1.3 client is done before the server has looked at its certificate: from now on, errors belong to the connection.
   const connection = openConnection(socket.value, explain);
   const trusted = checkServer(presentedBy(socket.value), peer);
-  if (trusted.ok) return ok(connection);
-  connection.close();
-  return trusted;
+  if (!trusted.ok) {
+    connection.close();
+    return trusted;
+  }
+  if (peer.settle) await connection.wait(performance.now() - begun + settleTime);
+  return ok(connection);
 }
 
 function connectRaw(peer: Peer): Promise<Result<Socket, TlsError>> {
@@ -144,6 +150,9 @@ const certificateAlerts = /CERTIFICATE|UNKNOWN_CA|ACCESS_DENIED|DECRYPT_ERROR|IL
 /** Milliseconds; a server that is up answers within one. */
 const connectLimit = 10_000;
 const handshakeLimit = 10_000;
+
+/** Milliseconds for the server to look at our certificate, besides the time that the handshake took. */
+const settleTime = 50;
 
 /** Certificates of a server looked at; a path has at most 9. */
 const maxPresented = 16;
