@@ -1,7 +1,8 @@
 import { expect, test } from "vitest";
 import { ChunkReader } from "../src/codec/chunk.ts";
 import { decodeConfig } from "../src/codec/config.ts";
-import { type DerProblem, decodeDer } from "../src/codec/der.ts";
+import { decodeDer } from "../src/codec/der.ts";
+import type { DerProblem } from "../src/codec/der_problem.ts";
 import { bytesSource, decodeSolo5 } from "../src/codec/elf.ts";
 import { decodeExtension } from "../src/codec/extension.ts";
 import { FrameReader } from "../src/codec/frame.ts";
@@ -104,6 +105,26 @@ const messages: readonly (readonly [string, Uint8Array, DerProblem])[] = [
 test.for(messages)("decodeWire refuses %s", ([_, bytes, problem]) => {
   const decoded = decodeWire(bytes);
   expect(!decoded.ok && decoded.error.error.problem).toBe(problem);
+});
+
+test("decodeWire and decodeExtension refuse a list without end, before they have read it", () => {
+  const texts = Buffer.alloc(3 * 2 ** 20, Buffer.from([0x0c, 0x01, 0x61]));
+  const list = (...parts: readonly Uint8Array[]): Uint8Array => {
+    const content = Buffer.concat(parts);
+    const { length } = content;
+    return Buffer.concat([Uint8Array.of(0x30, 0x83, length >> 16, (length >> 8) & 0xff, length & 0xff), content]);
+  };
+  const policy = list(tlv(0x30), five, five, list(texts));
+  const wrap = (tag: number, inside: Uint8Array): Uint8Array => {
+    const whole = list(inside).slice();
+    whole[0] = tag;
+    return whole;
+  };
+  const add = wrap(0xa4, wrap(0xa1, policy));
+  const message = decodeWire(list(header, wrap(0xa0, add)));
+  expect(!message.ok && message.error.error.problem).toBe("too-many-values");
+  const extension = decodeExtension(list(five, add));
+  expect(!extension.ok && extension.error.problem).toBe("too-many-values");
 });
 
 /** Typ, compressed, image, addName, failBehaviour, cpuids and memory of the smallest config, and what follows. */

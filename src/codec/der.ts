@@ -8,7 +8,8 @@
  * @module
  */
 import { err, ok, type Result } from "../core/result.ts";
-import { compareBytes } from "./bytes.ts";
+import { compareBytes, decodeInteger } from "./bytes.ts";
+import type { DerProblem } from "./der_problem.ts";
 import { decodeOid } from "./oid.ts";
 import { decodeText, decodeUtf8 } from "./text.ts";
 
@@ -18,30 +19,6 @@ export interface DerError {
   /** Offset into the decoded bytes. */
   readonly at: number;
 }
-
-export type DerProblem =
-  | "truncated"
-  | "length-not-minimal"
-  | "length-indefinite"
-  | "length-too-large"
-  | "tag-unsupported"
-  | "tag-unexpected"
-  | "trailing-bytes"
-  | "boolean-not-canonical"
-  | "integer-not-minimal"
-  | "integer-out-of-range"
-  | "null-with-content"
-  | "bit-string-padding"
-  | "text-not-utf8"
-  | "oid-malformed"
-  | "time-malformed"
-  | "time-out-of-range"
-  | "set-not-sorted"
-  | "too-deep"
-  | "version-unknown"
-  | "name-malformed"
-  /** Well-formed DER that the schema has no place for. */
-  | "value-refused";
 
 /** Universal tags, with the constructed bit where it belongs. */
 export const tags = {
@@ -63,10 +40,18 @@ export function contextTag(n: number): number {
   return 0xa0 | n;
 }
 
-/** Decodes all of `bytes` by `read`; an error value for whatever it is not. */
-export function decodeDer<T>(bytes: Uint8Array, read: (reader: Reader) => T): Result<T, DerError> {
+/**
+ * Decodes all of `bytes` by `read`; an error value for whatever it is not.
+ *
+ * @param maxValues - most values, at every depth together: what bounds the work where the bytes alone do not
+ */
+export function decodeDer<T>(
+  bytes: Uint8Array,
+  read: (reader: Reader) => T,
+  maxValues: number = Number.POSITIVE_INFINITY,
+): Result<T, DerError> {
   try {
-    const reader = new Reader(bytes, 0, bytes.length, 0);
+    const reader = new Reader({ bytes, values: maxValues }, 0, bytes.length, 0);
     const value = read(reader);
     reader.end();
     return ok(value);
@@ -76,15 +61,23 @@ export function decodeDer<T>(bytes: Uint8Array, read: (reader: Reader) => T): Re
   }
 }
 
+/** What is decoded, and how many more values it may have. */
+interface Source {
+  readonly bytes: Uint8Array;
+  values: number;
+}
+
 /** One value's content, walked from `at` to `limit`. */
 export class Reader {
+  readonly #source: Source;
   readonly #bytes: Uint8Array;
   readonly #limit: number;
   readonly #depth: number;
   #at: number;
 
-  constructor(bytes: Uint8Array, at: number, limit: number, depth: number) {
-    this.#bytes = bytes;
+  constructor(source: Source, at: number, limit: number, depth: number) {
+    this.#source = source;
+    this.#bytes = source.bytes;
     this.#at = at;
     this.#limit = limit;
     this.#depth = depth;
@@ -127,7 +120,7 @@ export class Reader {
   constructed<T>(tag: number, read: (inside: Reader) => T): T {
     const { start, end } = this.#header(tag);
     if (this.#depth >= maxDepth) this.fail("too-deep");
-    const inside = new Reader(this.#bytes, start, end, this.#depth + 1);
+    const inside = new Reader(this.#source, start, end, this.#depth + 1);
     const value = read(inside);
     inside.end();
     this.#at = end;
@@ -243,6 +236,7 @@ export class Reader {
     if (found === undefined) this.fail("truncated");
     if (tag !== undefined && found !== tag) this.fail("tag-unexpected");
     if ((found & 0x1f) === 0x1f) this.fail("tag-unsupported");
+    if (this.#source.values-- <= 0) this.fail("too-many-values");
     const first = this.#byte(this.#at + 1);
     if (first < 0x80) return this.#span(this.#at + 2, first);
     if (first === 0x80) this.fail("length-indefinite");
@@ -263,15 +257,6 @@ export class Reader {
     const byte = at < this.#limit ? this.#bytes[at] : undefined;
     return byte ?? this.fail("truncated");
   }
-}
-
-/** The number that the content of an INTEGER stands for, where a double holds it exactly. */
-export function decodeInteger(content: Uint8Array): number | undefined {
-  if (content.length > 7) return undefined;
-  const [first = 0] = content;
-  let value = first >= 0x80 ? first - 0x100 : first;
-  for (let index = 1; index < content.length; index++) value = value * 0x100 + (content[index] ?? 0);
-  return Number.isSafeInteger(value) ? value : undefined;
 }
 
 /** Only ever thrown by `Reader.fail` and caught by `decodeDer`. */

@@ -8,8 +8,8 @@
  * @module
  */
 import { unlimited } from "../core/policy.ts";
-import { compareBytes } from "./bytes.ts";
-import { decodeInteger, type Reader } from "./der.ts";
+import { compareBytes, decodeInteger } from "./bytes.ts";
+import type { Reader } from "./der.ts";
 import { type Der, integer, octets } from "./der_writer.ts";
 
 /** An amount, an index or an identifier: never negative. */

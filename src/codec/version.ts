@@ -1,5 +1,5 @@
 /**
- * The protocol's version, in front of every message and every extension.
+ * What stands in front of every message and every extension, the protocol's version, and what bounds both.
  *
  * @module
  */
@@ -14,3 +14,9 @@ export function readVersion(reader: Reader): Version {
 }
 
 export const writtenVersion: Der = integer(5);
+
+/**
+ * Most values in one message or extension. A frame of 1 MiB full of unikernels has about 200,000; a certificate of 16 MiB
+ * could have eight million and hold the endpoint for seconds.
+ */
+export const maxValues: number = 0x40000;

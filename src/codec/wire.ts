@@ -14,7 +14,7 @@ import { readName, writeName } from "./name.ts";
 import { readInt64, writeInt64 } from "./number.ts";
 import { readRequest, requestTag, writeRequest } from "./request.ts";
 import { readSuccess, writeSuccess } from "./success.ts";
-import { readVersion, type Version, writtenVersion } from "./version.ts";
+import { maxValues, readVersion, type Version, writtenVersion } from "./version.ts";
 
 export interface Header {
   readonly version: Version;
@@ -49,13 +49,13 @@ export function encodeWire(wire: Wire): Uint8Array {
 /** Images and other contents are views into `bytes`. */
 export function decodeWire(bytes: Uint8Array): Result<Wire, WireError> {
   const seen: { header?: Header } = {};
-  const decoded = decodeDer(bytes, (reader) =>
+  const read = (reader: Reader): Wire =>
     reader.sequence((inside) => {
       const header = inside.sequence(readHeader);
       seen.header = header;
       return { header, payload: inside.choice(payloads) };
-    }),
-  );
+    });
+  const decoded = decodeDer(bytes, read, maxValues);
   return decoded.ok ? ok(decoded.value) : err({ kind: "wire", error: decoded.error, ...seen });
 }
 

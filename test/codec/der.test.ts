@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { type DerProblem, decodeDer, type Reader } from "../../src/codec/der.ts";
+import { decodeDer, type Reader } from "../../src/codec/der.ts";
+import type { DerProblem } from "../../src/codec/der_problem.ts";
 import {
   bitString,
   boolean,

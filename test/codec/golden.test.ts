@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import type { DerProblem } from "../../src/codec/der.ts";
+import type { DerProblem } from "../../src/codec/der_problem.ts";
 import { decodeExtension, encodeExtension } from "../../src/codec/extension.ts";
 import { decodeWire, encodeWire } from "../../src/codec/wire.ts";
 import { printName } from "../../src/core/name.ts";
