@@ -11,6 +11,7 @@ import { delimiter, join } from "node:path";
 import { env } from "node:process";
 import type { TenderKind } from "../core/manifest.ts";
 import { err, ok, type Result } from "../core/result.ts";
+import { errnoOf } from "./io.ts";
 import { type RunError, run } from "./run.ts";
 
 export interface FoundTender {
@@ -28,6 +29,8 @@ export interface TenderOptions {
   readonly offered: readonly TenderKind[];
   /** Whether QEMU may translate instead of using KVM; where it may, it always does. */
   readonly allowTcg: boolean;
+  /** Whether guests have users of their own, whom /dev/kvm must let in. */
+  readonly caged?: boolean;
   /** Directories to look in, separated by `:`; absent: those of the environment. */
   readonly path?: string;
 }
@@ -43,7 +46,7 @@ export type TenderError =
       readonly abi: number;
       readonly known: readonly number[];
     }
-  | { readonly kind: "kvm-unusable"; readonly tender: TenderKind; readonly code: string };
+  | { readonly kind: "kvm-unusable"; readonly tender: TenderKind; readonly reason: string };
 
 /** The tender for an image of this target and ABI. */
 export async function findTender(
@@ -57,10 +60,11 @@ export async function findTender(
   return kind === "virtio" ? findQemu(abi, options) : findSolo5(kind, abi, options);
 }
 
-/** The group that may use KVM, where it is not everybody: the primary group of a caged hvt. */
+/** The group whose members may use KVM: the primary group of a caged hvt. Never root's, which opens more than that. */
 export function kvmGroup(): number | undefined {
   try {
-    return statSync(kvmDevice).gid;
+    const { mode, gid } = statSync(kvmDevice);
+    return (mode & 0o060) === 0o060 && gid !== 0 ? gid : undefined;
   } catch {
     return undefined;
   }
@@ -80,8 +84,7 @@ async function findSolo5(
   if (!version.value.split("\n").includes(`ABI version ${abi}`)) {
     return err({ kind: "tender-wrong-abi", path, abi, output: version.value });
   }
-  const kvm = kind === "hvt" ? kvmFault() : undefined;
-  return kvm === undefined ? ok({ kind, path }) : err({ kind: "kvm-unusable", tender: kind, code: kvm });
+  return kind === "hvt" ? withKvm({ kind, path }, options) : ok({ kind, path });
 }
 
 /**
@@ -97,9 +100,7 @@ function findQemu(abi: number, options: TenderOptions): Result<FoundTender, Tend
   const path = tried.find(isProgram);
   if (path === undefined) return err({ kind: "tender-missing", tender: "virtio", tried });
   if (options.allowTcg) return ok({ kind: "virtio", path, accel: "tcg" });
-  const kvm = kvmFault();
-  if (kvm !== undefined) return err({ kind: "kvm-unusable", tender: "virtio", code: kvm });
-  return ok({ kind: "virtio", path, accel: "kvm" });
+  return withKvm({ kind: "virtio", path, accel: "kvm" }, options);
 }
 
 function onPath(file: string, options: TenderOptions): readonly string[] {
@@ -130,13 +131,16 @@ async function readVersion(path: string): Promise<Result<string, RunError>> {
   return version;
 }
 
-/** Why KVM cannot be used, as an error code, if that is so. */
-function kvmFault(): string | undefined {
+/** The tender, if whoever it runs as may open /dev/kvm. */
+function withKvm(tender: FoundTender, { caged }: TenderOptions): Result<FoundTender, TenderError> {
   try {
     accessSync(kvmDevice, constants.R_OK | constants.W_OK);
-    return undefined;
-  } catch (error) {
-    return error instanceof Error && "code" in error ? String(error.code) : "unknown";
+    const { mode, gid } = statSync(kvmDevice);
+    if (caged !== true || (mode & 0o006) === 0o006 || kvmGroup() !== undefined) return ok(tender);
+    const reason = `mode ${(mode & 0o777).toString(8)}, group ${gid}`;
+    return err({ kind: "kvm-unusable", tender: tender.kind, reason });
+  } catch (thrown) {
+    return err({ kind: "kvm-unusable", tender: tender.kind, reason: errnoOf(thrown) });
   }
 }
 

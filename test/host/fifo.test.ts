@@ -1,4 +1,4 @@
-import { spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -31,14 +31,19 @@ test("fault 14: openConsole takes over the FIFO of an earlier daemon, with what 
   await until(() => second.text().endsWith("more\n"));
 });
 
-test("ConsoleInput.pause leaves the rest in the pipe until resume", async () => {
+test("openConsole reads a flood piece by piece and loses nothing of it", async () => {
   const { input, text } = await open(temporaryFolder());
-  input.pause();
-  await sh(`echo waits >'${input.path}'`);
-  await new Promise((resolve) => setTimeout(resolve, 50));
-  expect(text()).toBe("");
-  input.resume();
-  await until(() => text() === "waits\n");
+  const writer = once(spawn("sh", ["-c", 'seq 100000 >"$0"', input.path], { stdio: "ignore" }), "exit");
+  await writer;
+  await until(() => text().endsWith("\n100000\n"));
+  expect(text()).toHaveLength(588_895);
+});
+
+test("ConsoleInput.release reads what is left", async () => {
+  const { input, text } = await open(temporaryFolder());
+  execFileSync("sh", ["-c", 'echo last words 1<>"$0"', input.path]);
+  await input.release();
+  expect(text()).toBe("last words\n");
 });
 
 test("ConsoleInput.release closes and removes the FIFO", async () => {

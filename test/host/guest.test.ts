@@ -1,15 +1,27 @@
-import { spawn } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  createReadStream,
+  existsSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
+import { env } from "node:process";
 import { expect, onTestFinished, test } from "vitest";
 import { cageArgv } from "../../src/host/cage.ts";
 import { type ConsoleInput, openConsole } from "../../src/host/fifo.ts";
 import { adoptGuests, forgetGuest, type Guest, startGuest, stopGuest } from "../../src/host/guest.ts";
+import { prepareImages, receiveImage } from "../../src/host/image.ts";
 import { isAlive, kill, readProcess } from "../../src/host/proc.ts";
 import { expectError, expectOk, isRoot, name, readText, temporaryFolder, until } from "./folder.ts";
 
 const vm = name("alice:vm");
+const { PATH = "" } = env;
+const hasSpt = spawnSync("solo5-spt", ["--version"]).status === 0;
 
 test("startGuest runs the program with its console, and tells its pid and exit code", async () => {
   const place = await openPlace();
@@ -197,6 +209,20 @@ test("a guest in the cage of its own user writes to its console", { skip: !isRoo
   const guest = await place.start(cageArgv(cage, ["taskset", "-c", "0", "sh", "-c", "id -u; exit 4"]));
   expect(await guest.exited).toEqual({ kind: "exited", code: 4 });
   await until(() => place.text() === "1900000009\n");
+});
+
+test("a caged solo5-spt runs an image of the store", { skip: !isRoot || !hasSpt }, async () => {
+  const place = await openPlace();
+  const dbdir = temporaryFolder();
+  chmodSync(dbdir, 0o711);
+  expectOk(await prepareImages(dbdir));
+  const source = createReadStream(join(import.meta.dirname, "../../guest/hello.spt"));
+  const image = expectOk(await receiveImage(dbdir, source, { compressed: false, maxBytes: 1_000_000 }));
+  const cage = { kind: "own-user", uid: 1_900_000_010, gid: 1_900_000_010 } as const;
+  const tender = ["taskset", "-c", "0", "solo5-spt", "--mem=2", "--", image.path, "exit=7", "--name=vm"];
+  const guest = await place.start(cageArgv(cage, ["env", `PATH=${PATH}`, ...tender]));
+  expect(await guest.exited).toEqual({ kind: "exited", code: 7 });
+  await until(() => place.text().includes("arguments: exit=7 --name=vm"));
 });
 
 interface Place {

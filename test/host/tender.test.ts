@@ -99,7 +99,7 @@ test("findTender uses QEMU without KVM only where that is allowed, and then alwa
 function host(): { readonly folder: string; readonly options: TenderOptions } {
   const folder = temporaryFolder();
   const [dbdir, path] = [subfolder(folder, "db"), subfolder(folder, "path")];
-  return { folder, options: { dbdir, path, offered: ["hvt", "spt"], allowTcg: false } };
+  return { folder, options: { dbdir, path, offered: ["hvt", "spt"], allowTcg: false, caged: false } };
 }
 
 function program(path: string, script: string): void {
