@@ -16,14 +16,14 @@ export interface Extension {
   readonly value: Uint8Array;
 }
 
-export interface BasicConstraints {
+interface BasicConstraints {
   readonly critical: boolean;
   readonly ca: boolean;
   /** Intermediates that may follow, self-issued ones not counted. */
   readonly pathLength?: number;
 }
 
-export interface KeyUsage {
+interface KeyUsage {
   readonly digitalSignature: boolean;
   readonly keyCertSign: boolean;
   readonly crlSign: boolean;

@@ -7,7 +7,7 @@ import { type DerError, decodeDer, tags } from "../codec/der.ts";
 import { encodeDer, nul, primitive, sequence } from "../codec/der_writer.ts";
 import { ok, type Result } from "../core/result.ts";
 
-export type Curve = "p256" | "p384" | "p521";
+type Curve = "p256" | "p384" | "p521";
 
 export type KeyShape =
   | { readonly kind: "ed25519" }

@@ -25,7 +25,7 @@ export interface Signing {
   readonly issuerKey: KeyObject;
   /** Milliseconds since the Unix epoch. */
   readonly now: number;
-  /** Absent: `defaultDays` of the profile. */
+  /** Absent: 365, for a command 1. */
   readonly days?: number;
   /** See `Issuance`. */
   readonly serial: Uint8Array;
@@ -48,9 +48,6 @@ export type SignError =
   | { readonly kind: "policy-unusable"; readonly problem: Unusable }
   /** More than the issuer's own policy. */
   | { readonly kind: "policy-exceeded"; readonly excess: PolicyExcess };
-
-/** Days of validity, as albatross. */
-export const defaultDays: Readonly<Record<Profile, number>> = { authority: 365, client: 1, server: 365 };
 
 export function signRequest(request: SigningRequest, signing: Signing): Result<SignedCertificate, SignError> {
   const { issuer, issuerKey, now, serial } = signing;
@@ -125,5 +122,8 @@ function asPolicy({ cpuids, memory, bridges }: Settings): Policy {
 
 /** Common names of a leaf that is about its path. */
 const pathNames: ReadonlySet<string> = new Set(["", ".", ":"]);
+
+/** Days of validity, as albatross. */
+const defaultDays: Readonly<Record<Profile, number>> = { authority: 365, client: 1, server: 365 };
 
 const millisecondsPerDay = 24 * 60 * 60 * 1000;

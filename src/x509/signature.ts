@@ -11,7 +11,7 @@ import { tags } from "../codec/der.ts";
 import { type Der, encodeDer, explicit, integer, nul, primitive, sequence } from "../codec/der_writer.ts";
 import { isStrong, type PublicKey } from "./public_key.ts";
 
-export type Hash = "sha256" | "sha384" | "sha512";
+type Hash = "sha256" | "sha384" | "sha512";
 
 export type SignatureAlgorithm =
   | { readonly scheme: "ed25519" }

@@ -4,7 +4,6 @@ import type { Certificate } from "../../src/x509/certificate.ts";
 import { encodeName } from "../../src/x509/distinguished_name.ts";
 import { oids } from "../../src/x509/oid.ts";
 import { maxPath, type PathError, verifyPath } from "../../src/x509/path.ts";
-import { SignatureCache } from "../../src/x509/signature.ts";
 import {
   authority,
   client,
@@ -263,27 +262,6 @@ test.for(["pki", "pki-ed25519", "pki-p256", "pki-p384", "pki-p521", "pki-rsa2048
     expect(verifyPath(readCertificates(`${folder}/server.pem`), albatross, vectorTime, "server").ok).toBe(true);
   },
 );
-
-test("a SignatureCache answers for intermediates it has seen, and for nothing else", () => {
-  const cache = new SignatureCache(2);
-  const all = [bobsLeaf, bob, alice].map(({ certificate }) => certificate);
-  for (let round = 0; round < 2; round++)
-    expect(verifyPath(all, anchor.certificate, now, "client", cache).ok).toBe(true);
-  const [a, b] = [alice.certificate.fingerprint, bob.certificate.fingerprint];
-  expect(cache.verify(a, b, () => false)).toBe(true);
-  expect(cache.verify(anchor.certificate.fingerprint, a, () => false)).toBe(true);
-  expect(cache.verify(b, bobsLeaf.certificate.fingerprint, () => false)).toBe(false);
-  const forged = delegate("bob", alice, { key: bob.key, signer: freshKey() });
-  const stuffed = [bobsLeaf, forged, alice].map(({ certificate }) => certificate);
-  expect(verifyPath(stuffed, anchor.certificate, now, "client", cache).ok).toBe(false);
-});
-
-test("a SignatureCache keeps no more than its limit, the used before the unused", () => {
-  const cache = new SignatureCache(2);
-  const [one, two, three] = [Uint8Array.of(1), Uint8Array.of(2), Uint8Array.of(3)];
-  for (const entry of [one, two, one, three]) cache.verify(one, entry, () => true);
-  expect([one, two, three].map((entry) => cache.verify(one, entry, () => false))).toEqual([true, false, true]);
-});
 
 test("adding certificates to what is presented gives the same path or a refusal", () => {
   const stranger = root("elsewhere");
