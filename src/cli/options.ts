@@ -62,11 +62,7 @@ export function addNetworking(command: CommanderCommand): CommanderCommand {
 }
 
 export function addServerCa(command: CommanderCommand): CommanderCommand {
-  return command.option(
-    "--server-ca <file>",
-    "the authority that the server's certificate must come from",
-    "cacert.pem",
-  );
+  return command.option("--server-ca <file>", "the authority that issued the server's certificate", "cacert.pem");
 }
 
 export function addKeyType(command: CommanderCommand): CommanderCommand {
@@ -84,7 +80,7 @@ export function addCompression(command: CommanderCommand): CommanderCommand {
 }
 
 /** What -q, --verbosity and -v come to together. */
-export function verbosityOf(options: Logging): Verbosity {
+function verbosityOf(options: Logging): Verbosity {
   if (options.quiet === true) return "quiet";
   if (options.verbosity !== undefined) return options.verbosity;
   const verbose = options.verbose ?? 0;

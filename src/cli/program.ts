@@ -4,6 +4,7 @@
  * @module
  */
 import { Command as CommanderCommand, CommanderError } from "commander";
+import { version } from "../core/version.ts";
 import type { Environment } from "../host/client_environment.ts";
 import { addAuthority } from "./authority.ts";
 import { addBlock } from "./block.ts";
@@ -70,6 +71,3 @@ function loggingOf(program: CommanderCommand): Logging {
 }
 
 const families = [addUnikernel, addConsole, addPolicy, addBlock, addCertificate, addAuthority];
-
-/** That of package.json. */
-export const version = "0.0.0";

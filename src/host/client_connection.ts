@@ -39,7 +39,7 @@ export type ConnectionError =
   | { readonly kind: "message"; readonly error: WireError };
 
 /** Longest reply that is read, bytes: a `get` answers with a whole image. */
-export const maxReply: number = 256 * 1024 * 1024;
+const maxReply = 256 * 1024 * 1024;
 
 /** Takes over a socket that is connected. */
 export function openConnection(socket: Socket, explain: (error: Error) => ConnectionError): Connection {

@@ -17,10 +17,7 @@ export function temporaryFolder(): string {
 }
 
 /** An environment with files below `folder` and a terminal that is read back. */
-export function terminal(
-  folder: string,
-  now?: number,
-): { environment: Environment; said: { out: string; err: string } } {
+function terminal(folder: string, now?: number): { environment: Environment; said: { out: string; err: string } } {
   const said = { out: "", err: "" };
   const environment: Environment = {
     ...directoryEnvironment(folder),
