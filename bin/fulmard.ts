@@ -14,6 +14,7 @@ const log = createLog("fulmard", words.verbose);
 const cage = words.cage && geteuid?.() === 0;
 const daemon = await startDaemon({ ...words, cage, grace: words.grace * 1000, log });
 if (daemon.ok) {
+  process.stdout.write(`serving ${words.tmpdir}/util/{chain,vmmd,console,stat}.sock\n`);
   const stop = (): void => void daemon.value.stop().then(() => process.exit(0));
   for (const signal of ["SIGTERM", "SIGINT"]) process.once(signal, stop);
 } else {

@@ -6,7 +6,7 @@
  */
 import { createHash } from "node:crypto";
 import { mkdir } from "node:fs/promises";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { decodeGrant, decodeUnikernel } from "../codec/record.ts";
 import { boot, type Stored } from "../core/boot.ts";
 import { describeEnd } from "../core/describe.ts";
@@ -16,6 +16,7 @@ import { type Policy, unlimited } from "../core/policy.ts";
 import { err, ok, type Result } from "../core/result.ts";
 import type { Effect } from "../core/state.ts";
 import { listBlocks, readBlockSpace } from "../host/block.ts";
+import { impassableFolder } from "../host/cage.ts";
 import { prepareImages, sweepImages } from "../host/image.ts";
 import { Launcher } from "../host/launcher.ts";
 import type { Log } from "../host/log.ts";
@@ -42,7 +43,7 @@ export interface DaemonOptions {
 /** What the host could not do at start; `step` says at what. */
 export interface StartError {
   readonly step: string;
-  readonly error: { readonly kind: string };
+  readonly error: { readonly kind: string; readonly path?: string };
 }
 
 export interface RunningDaemon {
@@ -50,9 +51,14 @@ export interface RunningDaemon {
   stop(): Promise<void>;
 }
 
-export async function startDaemon(options: DaemonOptions): Promise<Result<RunningDaemon, StartError>> {
+export async function startDaemon(words: DaemonOptions): Promise<Result<RunningDaemon, StartError>> {
+  const options = { ...words, tmpdir: resolve(words.tmpdir), dbdir: resolve(words.dbdir) };
   const { dbdir } = options;
   await mkdir(dbdir, { recursive: true, mode: 0o711 });
+  const impassable = options.cage ? impassableFolder(dbdir) : undefined;
+  if (impassable !== undefined) {
+    return err({ step: "letting guests reach their images", error: { kind: "folder-closed", path: impassable } });
+  }
   const store = await openStore(dbdir);
   if (!store.ok) return err({ step: "opening the store", error: store.error });
   const daemon = await serve(options, store.value);
