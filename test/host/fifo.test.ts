@@ -2,9 +2,11 @@ import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { expect, onTestFinished, test } from "vitest";
+import { expect, onTestFinished, test, vi } from "vitest";
 import { type ConsoleInput, openConsole } from "../../src/host/fifo.ts";
 import { expectError, expectOk, name, temporaryFolder, until } from "./folder.ts";
+
+vi.setConfig({ testTimeout: 30_000 });
 
 test("openConsole reads what comes, before and after writers end", async () => {
   const { input, text } = await open(temporaryFolder());

@@ -11,13 +11,16 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { env } from "node:process";
-import { expect, onTestFinished, test } from "vitest";
+import { expect, onTestFinished, test, vi } from "vitest";
 import { cageArgv } from "../../src/host/cage.ts";
 import { type ConsoleInput, openConsole } from "../../src/host/fifo.ts";
 import { adoptGuests, forgetGuest, type Guest, startGuest, stopGuest } from "../../src/host/guest.ts";
 import { prepareImages, receiveImage } from "../../src/host/image.ts";
 import { isAlive, kill, readProcess } from "../../src/host/proc.ts";
 import { expectError, expectOk, isRoot, name, readText, temporaryFolder, until } from "./folder.ts";
+
+// A busy machine is slow to start programs, and an orphan ends when init has time for it.
+vi.setConfig({ testTimeout: 30_000 });
 
 const vm = name("alice:vm");
 const { PATH = "" } = env;

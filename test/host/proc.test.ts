@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { expect, onTestFinished, test } from "vitest";
+import { expect, onTestFinished, test, vi } from "vitest";
 import { sortedSet } from "../../src/core/policy.ts";
 import {
   isAlive,
@@ -14,6 +14,8 @@ import {
   readProcess,
 } from "../../src/host/proc.ts";
 import { temporaryFolder, until } from "./folder.ts";
+
+vi.setConfig({ testTimeout: 30_000 });
 
 test("readProcess knows this process by its pid and start", () => {
   const identity = readProcess(process.pid);

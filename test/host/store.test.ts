@@ -1,9 +1,11 @@
 import { execFileSync, spawnSync } from "node:child_process";
 import { existsSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { expect, onTestFinished, test } from "vitest";
+import { expect, onTestFinished, test, vi } from "vitest";
 import { type Change, openStore, type Store } from "../../src/host/store.ts";
 import { expectError, expectOk, isRoot, subfolder, temporaryFolder } from "./folder.ts";
+
+vi.setConfig({ testTimeout: 30_000 });
 
 test("openStore finds what was committed", async () => {
   const dbdir = temporaryFolder();

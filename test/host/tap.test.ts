@@ -1,11 +1,13 @@
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
-import { beforeEach, expect, test } from "vitest";
+import { beforeEach, expect, test, vi } from "vitest";
 import { sortedSet } from "../../src/core/policy.ts";
 import { listBridges } from "../../src/host/proc.ts";
 import { Taps } from "../../src/host/tap.ts";
 import { expectError, expectOk } from "./folder.ts";
 import { enterNetworkNamespace } from "./namespace.ts";
+
+vi.setConfig({ testTimeout: 30_000 });
 
 const own = enterNetworkNamespace();
 const alone = { skip: !own };
