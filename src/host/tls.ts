@@ -172,6 +172,8 @@ class Connection {
     this.#place = place;
     this.#limits = limits;
     this.#timer = setTimeout(() => this.destroy(), limits.handshake);
+    // Half-open connections are for those that have been heard out.
+    socket.once("end", () => (this.pending ? this.destroy() : undefined));
     socket.once("close", () => {
       clearTimeout(this.#timer);
       place.leave();

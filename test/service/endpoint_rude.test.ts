@@ -1,0 +1,117 @@
+import { createConnection, type Socket } from "node:net";
+import { connect, type TLSSocket } from "node:tls";
+import { expect, test } from "vitest";
+import { tlsLimits } from "../../src/host/tls_limits.ts";
+import { ask, dial, hold, type Lab, openDescriptors, openLab, until } from "./endpoint_lab.ts";
+
+const info = { kind: "unikernel-info", form: "current" } as const;
+
+/** Opens a connection and leaves it in a way that no decent client would. */
+type Rudeness = (lab: Lab) => Promise<void>;
+
+const connected = (port: number): Promise<Socket> =>
+  new Promise((resolve) => {
+    const socket = createConnection({ port, host: "127.0.0.1" }, () => resolve(socket));
+    socket.on("error", () => undefined);
+  });
+
+const shaken = (lab: Lab): Promise<TLSSocket> =>
+  new Promise((resolve, reject) => {
+    const leaf = hold({ profile: "client", name: "x", issuer: lab.pki.alice, command: info });
+    const socket = dial(lab.port, [leaf, lab.pki.alice]);
+    socket.on("error", reject);
+    socket.once("secureConnect", () => {
+      socket.off("error", reject).on("error", () => undefined);
+      resolve(socket);
+    });
+  });
+
+const rudenesses: Readonly<Record<string, Rudeness>> = {
+  "connects and closes": async ({ port }) => void (await connected(port)).end().destroy(),
+  "resets at once": async ({ port }) => void (await connected(port)).resetAndDestroy(),
+  "sends garbage": async ({ port }) => {
+    const socket = await connected(port);
+    socket.resume().write(Buffer.alloc(500, "GET / HTTP/1.0\r\n"));
+    await new Promise((resolve) => socket.once("close", resolve));
+  },
+  "leaves half of a handshake": async ({ port }) => {
+    const raw = await connected(port);
+    const socket = connect({ socket: raw, ca: [], rejectUnauthorized: false });
+    socket.on("error", () => undefined);
+    await new Promise((resolve) => socket.once("keylog", resolve));
+    raw.resetAndDestroy();
+  },
+  "leaves an unfinished ClientHello": async ({ port }) => {
+    const socket = await connected(port);
+    socket.write(Buffer.from("1603010200010001fc0303", "hex"));
+    setTimeout(() => socket.destroy(), 20);
+  },
+  "speaks TLS 1.2": async ({ port }) => {
+    const socket = connect({ port, host: "127.0.0.1", ca: [], rejectUnauthorized: false, maxVersion: "TLSv1.2" });
+    await new Promise((resolve) => socket.once("error", resolve));
+  },
+  "closes before its reply": async (lab) => void (await shaken(lab)).destroy(),
+  "ends before its reply": async (lab) => void (await shaken(lab)).end(),
+  "breaks a record after the handshake": async (lab) => {
+    const raw = await connected(lab.port);
+    const leaf = hold({ profile: "client", name: "x", issuer: lab.pki.alice, command: { kind: "stats-subscribe" } });
+    const socket = dial(lab.port, [leaf, lab.pki.alice], { socket: raw });
+    socket.on("error", () => undefined);
+    await new Promise((resolve) => socket.once("data", resolve));
+    // Under TLS's feet, which has taken the socket's handle.
+    const { writeSync } = await import("node:fs");
+    const handle: unknown = Reflect.get(raw, "_handle");
+    const fd: unknown = typeof handle === "object" && handle !== null ? Reflect.get(handle, "fd") : undefined;
+    if (typeof fd !== "number") throw new Error("no descriptor");
+    writeSync(fd, Buffer.from(`1703030020${"00".repeat(32)}`, "hex"));
+    await until(() => raw.destroyed || socket.destroyed || socket.readableEnded, "the endpoint closes");
+    socket.destroy();
+    raw.destroy();
+  },
+};
+
+test("19, 21: 225 rude clients leave the descriptors where they were, and the next client is served", async () => {
+  const lab = await openLab({
+    limits: { linger: 200, handshake: 2000 },
+    answer: (it, socket) => {
+      if (it.request.command.kind === "stats-subscribe") socket.write(Buffer.from("0000000130", "hex"));
+      else setTimeout(() => socket.end(), 5);
+    },
+  });
+  const leaf = hold({ profile: "client", name: "x", issuer: lab.pki.alice, command: info });
+  await ask(lab.port, [leaf, lab.pki.alice]);
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  const before = openDescriptors();
+  for (let round = 0; round < 25; round++) {
+    await Promise.all(Object.values(rudenesses).map((rude) => rude(lab)));
+  }
+  await until(() => openDescriptors() <= before, `${before} descriptors`, 10_000);
+  const answer = await ask(lab.port, [leaf, lab.pki.alice]);
+  expect(answer.payload.kind).toBe("failure");
+}, 60_000);
+
+test("21: a slow handshake is ended, however its bytes drip", async () => {
+  const { port } = await openLab({ limits: { handshake: 300 } });
+  const socket = await connected(port);
+  const begin = Date.now();
+  const drip = setInterval(() => socket.write(Buffer.from([0x16])), 50);
+  await new Promise((resolve) => socket.resume().once("close", resolve));
+  clearInterval(drip);
+  expect(Date.now() - begin).toBeLessThan(2000);
+  const silent = await connected(port);
+  const start = Date.now();
+  await new Promise((resolve) => silent.resume().once("close", resolve));
+  expect(Date.now() - start).toBeGreaterThan(200);
+});
+
+test("21: an address with too many handshakes or connections gets no more, until some are gone", async () => {
+  const lab = await openLab({ limits: { ...tlsLimits, pendingPerAddress: 5 } });
+  const leaf = hold({ profile: "client", name: "x", issuer: lab.pki.alice, command: info });
+  const waiting = await Promise.all([0, 1, 2, 3, 4].map(() => connected(lab.port)));
+  await expect(ask(lab.port, [leaf, lab.pki.alice])).rejects.toThrow(/disconnected|ECONNRESET/);
+  for (const socket of waiting) socket.destroy();
+  await until(() => waiting.every((socket) => socket.closed), "they are gone");
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  const answer = await ask(lab.port, [leaf, lab.pki.alice]);
+  expect(answer.payload.kind).toBe("success");
+});
