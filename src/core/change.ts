@@ -5,7 +5,6 @@
  *
  * @module
  */
-import { type GrantChange, undoGrants } from "./delegation.ts";
 import { claimMacs } from "./macs.ts";
 import { checkDevices } from "./manifest.ts";
 import { type Name, parseLabel } from "./name.ts";
@@ -24,7 +23,8 @@ import type {
   Step,
   Unikernel,
 } from "./state.ts";
-import { commitGrants, demandOf, find, largerDemand, preceded, put, refuse, start, stop, wait } from "./transition.ts";
+import { demandOf, find, largerDemand, preceded, put, refuse, start, stop, takeBack, wait } from "./transition.ts";
+import type { GrantChange } from "./trie.ts";
 import { hostBridge, hostDevice, type UnikernelConfig } from "./unikernel.ts";
 
 type Of<K extends Event["kind"]> = Extract<Event, { kind: K }>;
@@ -113,7 +113,7 @@ function prepare(state: State, { name, config, image }: Asked, job: number): Ste
 /** Writes down what is to run from now on, then makes it so. */
 function carryOut(state: State, name: Name, unikernel: Unikernel, change: Change, incarnation: Incarnation): Step {
   const { change: _, ...rest } = unikernel;
-  const client = change.client === undefined ? {} : { client: change.client };
+  const client = change.client === undefined ? {} : { client: change.client, grants: change.grants };
   const { phase, current } = rest;
   const record = { config: incarnation.config, digest: incarnation.digest };
   return preceded([{ kind: "commit", changes: [{ kind: "unikernel", name, record }] }], move());
@@ -143,9 +143,9 @@ function carryOut(state: State, name: Name, unikernel: Unikernel, change: Change
 function abandon(state: State, name: Name, unikernel: Unikernel, change: Change, refusal: Refusal): Step {
   if (change.client === undefined) return wait(state, name, unikernel, unikernel.failures + 1);
   const { change: _, ...rest } = unikernel;
-  const undone = undoGrants(state.resources, change.grants);
-  const before = { ...state, resources: undone.resources };
-  const effects = [...commitGrants(undone.changes), ...refuse(change.client, refusal)];
+  const undone = takeBack(state, change.grants);
+  const before = undone.state;
+  const effects = [...undone.effects, ...refuse(change.client, refusal)];
   if (rest.phase.kind === "preparing") return { state: dropped(before, name), effects };
   const demand = demandOf(rest.current?.config ?? change.config);
   return {

@@ -14,14 +14,7 @@ import { excess, type Policy, samePolicy } from "./policy.ts";
 import type { Refusal } from "./refusal.ts";
 import { findGrant, findPolicy, grantsTo, type Resources } from "./resources.ts";
 import { err, ok, type Result } from "./result.ts";
-import { type Grant, nodeAt, updateAt, walk, withGrant } from "./trie.ts";
-
-/** What came into force, changed or went at one path. */
-export interface GrantChange {
-  readonly path: Path;
-  readonly before?: Grant;
-  readonly after?: Grant;
-}
+import { type Grant, type GrantChange, nodeAt, updateAt, walk, withGrant } from "./trie.ts";
 
 export interface Granted<U> {
   readonly resources: Resources<U>;

@@ -15,7 +15,21 @@ import { putUnikernel } from "./resources.ts";
 import { backOff, countFailure, type ExitStatus, guestStatus, refusedName, shouldRestart } from "./restart.ts";
 import { err, ok, type Result, unreachable } from "./result.ts";
 import type { Attached, ClientId, Effect, Event, Incarnation, Next, State, Step, Unikernel } from "./state.ts";
-import { answer, demandOf, find, preceded, put, refuse, removed, replies, start, stop, wait } from "./transition.ts";
+import {
+  answer,
+  demandOf,
+  find,
+  preceded,
+  put,
+  refuse,
+  removed,
+  replies,
+  start,
+  stop,
+  takeBack,
+  wait,
+} from "./transition.ts";
+import type { GrantChange } from "./trie.ts";
 
 type Of<K extends Event["kind"]> = Extract<Event, { kind: K }>;
 
@@ -32,12 +46,13 @@ export function started(state: State, event: Of<"started">): Step {
 }
 
 /** The host could not start it: what ran before comes back, a first start is forgotten, any other tried again. */
-export function startFailed(state: State, event: Of<"start-failed">): Step {
+export function startFailed(before: State, event: Of<"start-failed">): Step {
   const { name, run, refusal } = event;
-  const unikernel = find(state, name);
-  if (unikernel?.phase.kind !== "starting" || unikernel.phase.run !== run) return { state, effects: [] };
-  const { client, previous, next, first } = unikernel.phase;
-  const refused = refuse(client, refusal);
+  const unikernel = find(before, name);
+  if (unikernel?.phase.kind !== "starting" || unikernel.phase.run !== run) return { state: before, effects: [] };
+  const { client, previous, next, first, grants } = unikernel.phase;
+  const { state, effects } = takeBack(before, grants);
+  const refused = [...effects, ...refuse(client, refusal)];
   if (next !== undefined) {
     const without = previous === undefined ? state : keepMacs(state, name, previous, unikernel.current);
     return preceded([...refused, ...released(previous)], proceed(without, name, unikernel, next));
@@ -78,20 +93,27 @@ export function due(state: State, event: Of<"due">): Step {
 }
 
 /** Stops it and starts it as it is. */
-export function restart(state: State, name: Name, unikernel: Unikernel, client: ClientId): Result<Step, Refusal> {
+export function restart(
+  state: State,
+  name: Name,
+  unikernel: Unikernel,
+  asked: { readonly client: ClientId; readonly grants: readonly GrantChange[] },
+): Result<Step, Refusal> {
   const doing = occupied(unikernel);
   if (doing !== undefined) return err({ kind: "unikernel-busy", name, doing });
   const { phase, current } = unikernel;
-  if (phase.kind === "running") return ok(stop(state, name, unikernel, phase.run, { kind: "restart", client }));
+  if (phase.kind === "running") return ok(stop(state, name, unikernel, phase.run, { kind: "restart", ...asked }));
   if (current === undefined) return err({ kind: "unikernel-busy", name, doing: "create" });
-  return ok(start(state, name, { ...unikernel, failures: 0 }, current, { client, first: false }));
+  return ok(start(state, name, { ...unikernel, failures: 0 }, current, { ...asked, first: false }));
 }
 
 /** Stops it, or where nothing runs takes it away at once. */
-export function destroy(state: State, name: Name, unikernel: Unikernel, client: ClientId): Step {
+export function destroy(before: State, name: Name, unikernel: Unikernel, client: ClientId): Step {
   const { change, ...rest } = unikernel;
   const { phase } = rest;
-  const overtaken = refuse(change?.client, { kind: "overtaken-by-destroy", name });
+  const coming = change ?? ("next" in phase && phase.next?.kind !== "destroy" ? phase.next : undefined);
+  const { state, effects } = takeBack(before, coming?.grants);
+  const overtaken = [...effects, ...refuse(change?.client, { kind: "overtaken-by-destroy", name })];
   switch (phase.kind) {
     case "preparing":
       return removed(state, name, rest, [...overtaken, ...answer(client, "destroyed unikernel")]);
@@ -101,8 +123,8 @@ export function destroy(state: State, name: Name, unikernel: Unikernel, client: 
       return preceded(overtaken, stop(state, name, rest, phase.run, { kind: "destroy", clients: [client] }));
     case "starting":
     case "stopping": {
-      const before = phase.next?.kind === "destroy" ? phase.next.clients : [];
-      const next: Next = { kind: "destroy", clients: [...before, client] };
+      const others = phase.next?.kind === "destroy" ? phase.next.clients : [];
+      const next: Next = { kind: "destroy", clients: [...others, client] };
       return {
         state: put(dropNext(state, name, phase.next), name, { ...rest, phase: { ...phase, next } }),
         effects: [...overtaken, ...refuseNext(name, phase.next, rest.current)],
@@ -126,12 +148,13 @@ function proceed(state: State, name: Name, unikernel: Unikernel, next: Next): St
       );
     case "restart": {
       if (current === undefined) return { state, effects: [] };
-      return start(state, name, { ...unikernel, failures: 0 }, current, { client: next.client, first: false });
+      const { kind: _, ...asked } = next;
+      return start(state, name, { ...unikernel, failures: 0 }, current, { ...asked, first: false });
     }
     case "replace": {
-      const { kind: _, incarnation, ...client } = next;
+      const { kind: _, incarnation, ...asked } = next;
       const previous = current === undefined ? {} : { previous: current };
-      return start(state, name, { ...unikernel, failures: 0 }, incarnation, { ...client, ...previous, first: false });
+      return start(state, name, { ...unikernel, failures: 0 }, incarnation, { ...asked, ...previous, first: false });
     }
     default:
       return unreachable(next);

@@ -149,7 +149,7 @@ export function checkBlock<U>(resources: Resources<U>, name: Name, size: number)
 export function insertBlock<U>(
   resources: Resources<U>,
   name: Name,
-  block: { readonly size: number; readonly state: Block["state"] },
+  block: Omit<Block, "usedBy">,
 ): Result<Resources<U>, Refusal> {
   const checked = checkBlock(resources, name, block.size);
   return checked.ok ? ok(putBlock(resources, name, block)) : checked;

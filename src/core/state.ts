@@ -8,7 +8,6 @@
  * @module
  */
 import type { Command, Level, Success } from "./command.ts";
-import type { GrantChange } from "./delegation.ts";
 import type { Manifest, TenderKind } from "./manifest.ts";
 import type { Name, Path } from "./name.ts";
 import type { OrderedMap } from "./ordered_map.ts";
@@ -16,6 +15,7 @@ import type { Policy } from "./policy.ts";
 import type { Refusal } from "./refusal.ts";
 import type { Resources } from "./resources.ts";
 import type { ExitStatus } from "./restart.ts";
+import type { GrantChange } from "./trie.ts";
 import type { UnikernelConfig } from "./unikernel.ts";
 
 /** One request that waits for its one reply. */
@@ -74,6 +74,8 @@ export type Phase =
       readonly client?: ClientId;
       readonly previous?: Incarnation;
       readonly next?: Next;
+      /** The policies that came with what `client` asked for, taken back should it fail. */
+      readonly grants?: readonly GrantChange[];
     }
   | { readonly kind: "running"; readonly run: number; readonly started: number }
   | { readonly kind: "stopping"; readonly run: number; readonly next: Next }
@@ -83,8 +85,13 @@ export type Phase =
 /** What comes when the tender has ended. */
 export type Next =
   | { readonly kind: "destroy"; readonly clients: readonly ClientId[] }
-  | { readonly kind: "restart"; readonly client: ClientId }
-  | { readonly kind: "replace"; readonly client?: ClientId; readonly incarnation: Incarnation };
+  | { readonly kind: "restart"; readonly client: ClientId; readonly grants: readonly GrantChange[] }
+  | {
+      readonly kind: "replace";
+      readonly client?: ClientId;
+      readonly incarnation: Incarnation;
+      readonly grants?: readonly GrantChange[];
+    };
 
 /** A create, a force create or a restart with arguments whose image and tender are being looked at. */
 export interface Change {

@@ -10,7 +10,7 @@
  */
 import { type Asked, prepared, prepareFailed, reserve, reserveReplacement } from "./change.ts";
 import type { Command, Success } from "./command.ts";
-import { type GrantChange, insertLevels, insertPolicy, removePolicy } from "./delegation.ts";
+import { insertLevels, insertPolicy, removePolicy } from "./delegation.ts";
 import { blockInfo, policyInfo, unikernelInfo } from "./info.ts";
 import { destroy, due, exited, restart, started, startFailed } from "./life.ts";
 import { samePolicy } from "./policy.ts";
@@ -19,7 +19,8 @@ import { findBlock, findPolicy, insertBlock, putBlock, removeBlock } from "./res
 import { err, ok, type Result, unreachable } from "./result.ts";
 import { checkSettings } from "./settings.ts";
 import type { Event, Request, State, Step, Unikernel } from "./state.ts";
-import { answer, commitGrants, find, preceded, refuse, replies } from "./transition.ts";
+import { answer, commitGrants, find, preceded, refuse, replies, takeBack } from "./transition.ts";
+import type { GrantChange } from "./trie.ts";
 
 export function step(state: State, event: Event): Step {
   switch (event.kind) {
@@ -98,7 +99,7 @@ function decide(state: State, asking: Asking, grants: readonly GrantChange[]): R
       return change(state, asking.request, (unikernel) => {
         const { settings } = command;
         const { current } = unikernel;
-        if (settings === undefined || current === undefined) return restart(state, name, unikernel, client);
+        if (settings === undefined || current === undefined) return restart(state, name, unikernel, { client, grants });
         const config = { ...settings, typ: current.config.typ };
         return replace(state, unikernel, {
           name,
@@ -114,9 +115,9 @@ function decide(state: State, asking: Asking, grants: readonly GrantChange[]): R
     case "policy-remove":
       return changePolicy(state, asking.request, client, now);
     case "block-add":
-      return addBlock(state, asking, command.size);
+      return addBlock(state, asking, command.size, grants);
     case "block-remove":
-      return dropBlock(state, asking);
+      return dropBlock(state, asking, grants);
     default:
       return err({ kind: "command-unsupported", command: command.kind });
   }
@@ -166,8 +167,13 @@ function changePolicy(state: State, { name, command }: Request, client: number, 
   return ok({ state: { ...state, resources }, effects: [...commitGrants(changes), ...answer(client, text)] });
 }
 
-function addBlock(state: State, { client, request: { name } }: Asking, size: number): Result<Step, Refusal> {
-  const resources = insertBlock(state.resources, name, { size, state: "creating" });
+function addBlock(
+  state: State,
+  { client, request: { name } }: Asking,
+  size: number,
+  grants: readonly GrantChange[],
+): Result<Step, Refusal> {
+  const resources = insertBlock(state.resources, name, { size, state: "creating", grants });
   if (!resources.ok) return resources;
   return ok({
     state: { ...state, resources: resources.value },
@@ -176,14 +182,18 @@ function addBlock(state: State, { client, request: { name } }: Asking, size: num
 }
 
 /** It stays in the tree, in nobody's use, until its file is gone: its space is taken until then. */
-function dropBlock(state: State, { client, request: { name } }: Asking): Result<Step, Refusal> {
+function dropBlock(
+  state: State,
+  { client, request: { name } }: Asking,
+  grants: readonly GrantChange[],
+): Result<Step, Refusal> {
   if (name.label === undefined) return err({ kind: "label-needed", path: name.path });
   const free = removeBlock(state.resources, name);
   const block = findBlock(state.resources, name);
   if (!free.ok) return free;
   if (block === undefined) return err({ kind: "block-not-found", name });
   if (block.state !== "ready") return err({ kind: "block-busy", name });
-  const resources = putBlock(state.resources, name, { ...block, state: "removing" });
+  const resources = putBlock(state.resources, name, { ...block, state: "removing", grants });
   return ok({ state: { ...state, resources }, effects: [{ kind: "remove-block", name, client }] });
 }
 
@@ -196,14 +206,17 @@ function blockDone(
   if (block === undefined) return { state, effects: [] };
   const gone = removeBlock(state.resources, name);
   const without = gone.ok ? { ...state, resources: gone.value } : state;
-  const ready = { ...state, resources: putBlock(state.resources, name, { ...block, state: "ready" }) };
+  const { grants, ...made } = block;
+  const ready = { ...state, resources: putBlock(state.resources, name, { ...made, state: "ready" }) };
   switch (event.kind) {
     case "block-created":
       return { state: ready, effects: answer(client, "added block device") };
     case "block-removed":
       return { state: without, effects: answer(client, "removed block") };
-    case "block-failed":
-      return { state: block.state === "creating" ? without : ready, effects: refuse(client, event.refusal) };
+    case "block-failed": {
+      const undone = takeBack(block.state === "creating" ? without : ready, grants);
+      return { state: undone.state, effects: [...undone.effects, ...refuse(client, event.refusal)] };
+    }
     default:
       return unreachable(event);
   }

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { type GrantChange, undoGrants } from "./delegation.ts";
+import { undoGrants } from "./delegation.ts";
 import { releaseMacs } from "./macs.ts";
 import type { Name } from "./name.ts";
 import type { Refusal } from "./refusal.ts";
@@ -21,7 +21,7 @@ import type {
   StoreChange,
   Unikernel,
 } from "./state.ts";
-import type { Demand } from "./trie.ts";
+import type { Demand, GrantChange } from "./trie.ts";
 import { hostBridge, hostDevice, type Settings } from "./unikernel.ts";
 
 export function find(state: State, name: Name): Unikernel | undefined {

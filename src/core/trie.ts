@@ -41,6 +41,13 @@ export interface Grant {
   readonly used: number;
 }
 
+/** What came into force, changed or went at one path. */
+export interface GrantChange {
+  readonly path: Path;
+  readonly before?: Grant;
+  readonly after?: Grant;
+}
+
 export interface Block {
   /** MB. */
   readonly size: number;
@@ -48,6 +55,8 @@ export interface Block {
   readonly state: "ready" | "creating" | "removing";
   /** The unikernel of the same path that has it. */
   readonly usedBy?: Label;
+  /** Of one being made or removed: the policies that came with the request, taken back should it fail. */
+  readonly grants?: readonly GrantChange[];
 }
 
 export interface Tenant<U> {
