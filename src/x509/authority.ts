@@ -87,4 +87,4 @@ function namesBlock(command: Command): boolean {
 }
 
 /** Common names of a leaf that is about its path; albatross-client writes any of them. */
-const pathNames: ReadonlySet<string> = new Set(["", ".", ":"]);
+export const pathNames: ReadonlySet<string> = new Set(["", ".", ":"]);

@@ -4,9 +4,9 @@
  * @module
  */
 import { type DerError, decodeDer, type Reader, tags } from "../codec/der.ts";
-import { constructed, encodeDer, primitive, sequence, text } from "../codec/der_writer.ts";
+import { constructed, encodeDer, sequence, text } from "../codec/der_writer.ts";
 import type { Result } from "../core/result.ts";
-import { oids, readOid } from "./oid.ts";
+import { oids, readOid, writeOid } from "./oid.ts";
 
 export interface DistinguishedName {
   /** The Name whole, as received. */
@@ -26,7 +26,7 @@ export function parseName(bytes: Uint8Array): Result<DistinguishedName, DerError
 /** A Name of one common name, or of nothing. */
 export function encodeName(commonName: string | undefined): Uint8Array {
   if (commonName === undefined) return encodeDer(sequence());
-  const attribute = sequence(primitive(tags.oid, Buffer.from(oids.commonName, "hex")), text(commonName));
+  const attribute = sequence(writeOid(oids.commonName), text(commonName));
   return encodeDer(sequence(constructed(tags.set, [attribute])));
 }
 

@@ -62,8 +62,7 @@ export function encodeKey(key: KeyObject): string {
 
 /** The Ed25519 key of a seed of 32 bytes (RFC 8032 section 5.1.5). */
 export function keyFromSeed(seed: Uint8Array): KeyObject {
-  // PKCS #8 of an Ed25519 key (RFC 8410 section 7) up to the seed.
-  const head = Buffer.from("302e020100300506032b657004220420", "hex");
+  const head = Buffer.from(ed25519Head, "hex");
   return createPrivateKey({ key: Buffer.concat([head, seed]), format: "der", type: "pkcs8" });
 }
 
@@ -100,6 +99,9 @@ function isSupported(key: KeyObject): boolean {
       return false;
   }
 }
+
+/** PKCS #8 of an Ed25519 key (RFC 8410 section 7) up to the seed, hexadecimal. */
+const ed25519Head = "302e020100300506032b657004220420";
 
 /** OpenSSL's names. */
 const curves: Readonly<Record<"p256" | "p384" | "p521", string>> = {

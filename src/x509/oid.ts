@@ -8,6 +8,7 @@
  * @module
  */
 import { type Reader, tags } from "../codec/der.ts";
+import { type Der, primitive } from "../codec/der_writer.ts";
 import { decodeOid } from "../codec/oid.ts";
 
 /** The content of an OBJECT IDENTIFIER, hexadecimal. */
@@ -24,6 +25,10 @@ export function readOid(reader: Reader): Oid {
   }
   if (!fresh) reader.fail("oid-malformed");
   return Buffer.from(content).toString("hex");
+}
+
+export function writeOid(oid: Oid): Der {
+  return primitive(tags.oid, Buffer.from(oid, "hex"));
 }
 
 /** `2.5.29.15`; for messages and for libraries that want dots. */

@@ -124,7 +124,7 @@ function checkEach(path: readonly Certificate[], now: number, purpose: Purpose):
 
 /**
  * RFC 5280 wants both identifiers in everything but a self-signed certificate (no authority's) and a leaf (no subject's).
- * Leaves in use have neither: none at all is let pass, one without its counterpart is not.
+ * Some in use have neither, and albatross takes them: none at all is let pass, one without its counterpart is not.
  */
 function identifiersComplete({ subjectKeyId, authorityKeyId }: Extensions, at: number, length: number): boolean {
   const isAnchor = at === length - 1;

@@ -3,9 +3,10 @@
  *
  * @module
  */
-import { type DerError, decodeDer, tags } from "../codec/der.ts";
-import { encodeDer, nul, primitive, sequence } from "../codec/der_writer.ts";
+import { type DerError, decodeDer } from "../codec/der.ts";
+import { type Der, encodeDer, nul, sequence } from "../codec/der_writer.ts";
 import { ok, type Result } from "../core/result.ts";
+import { type Oid, writeOid } from "./oid.ts";
 
 type Curve = "p256" | "p384" | "p521";
 
@@ -65,18 +66,19 @@ function rsaShape(bits: Uint8Array): Result<KeyShape, DerError> {
   );
 }
 
-function algorithm(oid: string, parameters?: ReturnType<typeof primitive>): string {
-  return Buffer.from(encodeDer(sequence(primitive(tags.oid, Buffer.from(oid, "hex")), parameters))).toString("hex");
+/** A whole AlgorithmIdentifier, hexadecimal. */
+function algorithm(oid: Oid, parameters?: Der): string {
+  return Buffer.from(encodeDer(sequence(writeOid(oid), parameters))).toString("hex");
 }
 
 const ecPublicKey = "2a8648ce3d0201";
 
-/** AlgorithmIdentifier, hexadecimal: each kind has exactly one. */
+/** By AlgorithmIdentifier: each kind has exactly one. */
 const kinds: ReadonlyMap<string, "ed25519" | Curve | "rsa"> = new Map<string, "ed25519" | Curve | "rsa">([
   [algorithm("2b6570"), "ed25519"],
-  [algorithm(ecPublicKey, primitive(tags.oid, Buffer.from("2a8648ce3d030107", "hex"))), "p256"],
-  [algorithm(ecPublicKey, primitive(tags.oid, Buffer.from("2b81040022", "hex"))), "p384"],
-  [algorithm(ecPublicKey, primitive(tags.oid, Buffer.from("2b81040023", "hex"))), "p521"],
+  [algorithm(ecPublicKey, writeOid("2a8648ce3d030107")), "p256"],
+  [algorithm(ecPublicKey, writeOid("2b81040022")), "p384"],
+  [algorithm(ecPublicKey, writeOid("2b81040023")), "p521"],
   [algorithm("2a864886f70d010101", nul), "rsa"],
 ]);
 

@@ -14,6 +14,7 @@ import { type NameError, parseLabel } from "../core/name.ts";
 import { checkUsable, excess, type Policy, type PolicyExcess, sortedSet, type Unusable } from "../core/policy.ts";
 import { err, ok, type Result } from "../core/result.ts";
 import { hostBridge, type Settings } from "../core/unikernel.ts";
+import { pathNames } from "./authority.ts";
 import { type Certificate, sameBytes } from "./certificate.ts";
 import type { SigningRequest } from "./csr.ts";
 import { backdating, issueCertificate, type Profile } from "./issue.ts";
@@ -119,9 +120,6 @@ function checkPolicy(policy: Policy, above: Policy | undefined): SignError | und
 function asPolicy({ cpuids, memory, bridges }: Settings): Policy {
   return { unikernels: 1, cpuids, memory, bridges: sortedSet(bridges.map(hostBridge)) };
 }
-
-/** Common names of a leaf that is about its path. */
-const pathNames: ReadonlySet<string> = new Set(["", ".", ":"]);
 
 /** Days of validity, as albatross. */
 const defaultDays: Readonly<Record<Profile, number>> = { authority: 365, client: 1, server: 365 };

@@ -7,8 +7,8 @@
  * @module
  */
 import { constants, createHash, createPublicKey, type KeyObject, verify } from "node:crypto";
-import { tags } from "../codec/der.ts";
-import { type Der, encodeDer, explicit, integer, nul, primitive, sequence } from "../codec/der_writer.ts";
+import { type Der, encodeDer, explicit, integer, nul, sequence } from "../codec/der_writer.ts";
+import { type Oid, writeOid } from "./oid.ts";
 import { isStrong, type PublicKey } from "./public_key.ts";
 
 type Hash = "sha256" | "sha384" | "sha512";
@@ -125,8 +125,8 @@ function identifier(algorithm: SignatureAlgorithm): Der {
   }
 }
 
-function withOid(oid: string, parameters?: Der): Der {
-  return sequence(primitive(tags.oid, Buffer.from(oid, "hex")), parameters);
+function withOid(oid: Oid, parameters?: Der): Der {
+  return sequence(writeOid(oid), parameters);
 }
 
 /** Identifiers of RFC 5754 and RFC 5758; `length` is the digest's, bytes, and the salt's under PSS. */

@@ -17,10 +17,10 @@ import { encodeExtension } from "../../src/codec/extension.ts";
 import { encodeRequest, parseRequest, type RequestError } from "../../src/x509/csr.ts";
 import { encodeName } from "../../src/x509/distinguished_name.ts";
 import { algorithmOf, encodePublicKey, keyTypes, signBytes } from "../../src/x509/keys.ts";
-import { oids } from "../../src/x509/oid.ts";
+import { oids, writeOid } from "../../src/x509/oid.ts";
 import { encodePem } from "../../src/x509/pem.ts";
 import { encodeAlgorithm } from "../../src/x509/signature.ts";
-import { addPolicy, extension, freshKey, generate, info, writeOid } from "./forge.ts";
+import { addPolicy, extension, freshKey, generate, info } from "./forge.ts";
 import { findProgram, must, readDer, readLines } from "./vectors.ts";
 
 const requests = readLines<{ file: string; subject: string; extension: string }>("leaf/csrs.jsonl");

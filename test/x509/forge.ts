@@ -21,7 +21,7 @@ import type { Policy } from "../../src/core/policy.ts";
 import { type Certificate, parseCertificate } from "../../src/x509/certificate.ts";
 import { encodeName } from "../../src/x509/distinguished_name.ts";
 import { algorithmOf, encodePublicKey, type KeyType, keyOptions, signBytes } from "../../src/x509/keys.ts";
-import { oids } from "../../src/x509/oid.ts";
+import { oids, writeOid } from "../../src/x509/oid.ts";
 import { parsePublicKey } from "../../src/x509/public_key.ts";
 import { encodeAlgorithm } from "../../src/x509/signature.ts";
 import { must, readKey } from "./vectors.ts";
@@ -112,10 +112,6 @@ export function forgeDer(shape: Shape): Uint8Array {
 
 export function extension(oid: string, critical: boolean, value: Uint8Array): Der {
   return sequence(writeOid(oid), critical ? boolean(true) : undefined, octets(value));
-}
-
-export function writeOid(oid: string): Der {
-  return primitive(tags.oid, Buffer.from(oid, "hex"));
 }
 
 export function freshKey(): KeyObject {

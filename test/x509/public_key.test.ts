@@ -2,8 +2,8 @@ import { generateKeyPairSync, type KeyObject } from "node:crypto";
 import { expect, test } from "vitest";
 import { bitString, encodeDer, integer, nul, sequence } from "../../src/codec/der_writer.ts";
 import { encodePublicKey } from "../../src/x509/keys.ts";
+import { writeOid } from "../../src/x509/oid.ts";
 import { isStrong, parsePublicKey } from "../../src/x509/public_key.ts";
-import { writeOid } from "./forge.ts";
 import { must } from "./vectors.ts";
 
 function rsa(modulus: bigint, exponent: bigint): Uint8Array {
