@@ -74,4 +74,4 @@ export class UidPool {
 export const uidBase = 1_900_000_000;
 
 /** Guest uids: as many as a container's range, far more than taps or memory allow. */
-export const uidCount = 65_536;
+const uidCount = 65_536;

@@ -18,9 +18,9 @@ import { attempt, type IoError } from "./io.ts";
 import { readFolderSpace } from "./proc.ts";
 import { run } from "./run.ts";
 
-export type Table = "policy" | "unikernel";
+type Table = "policy" | "unikernel";
 
-export interface Entry {
+interface Entry {
   readonly key: string;
   readonly value: Uint8Array;
 }
