@@ -54,18 +54,20 @@ function say(line: string): void {
   process.stdout.write(`${line}\n`);
 }
 
+const alice = "-d 127.0.0.1 --ca alice.pem --ca-key alice.key";
+
 /** What only root can show: a guest with a network device on a bridge. */
 const onBridge: readonly Step[] = [
-  {
-    words: "fulmar create -d 127.0.0.1 --ca alice.pem --ca-key alice.key net hello_net.spt --net service".split(" "),
-    background: false,
-    prints: ["host [unikernel: alice:net]: success: created unikernel"],
-  },
-  {
-    words: "timeout 2 fulmar console -d 127.0.0.1 --ca alice.pem --ca-key alice.key net".split(" "),
-    background: false,
-    prints: ["host [unikernel: alice:net]: success: subscribed", "…"],
-  },
+  step(`fulmar destroy ${alice} mine`, ["host [unikernel: alice:mine]: success: destroyed unikernel"]),
+  step(`fulmar create ${alice} net hello_net.spt --net service`, [
+    "host [unikernel: alice:net]: success: created unikernel",
+  ]),
+  step(`timeout 2 fulmar console ${alice} net`, ["host [unikernel: alice:net]: success: subscribed", "…"]),
+  step("ip -brief link show master service", ["fulmar0 …"]),
 ];
+
+function step(command: string, prints: readonly string[]): Step {
+  return { words: command.split(" "), background: false, prints };
+}
 
 process.exitCode = await demo();
