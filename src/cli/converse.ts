@@ -28,7 +28,7 @@ export async function converse(
   const endless = isSubscription(command);
   let subscribed = false;
   try {
-    for await (const message of connection.messages(endless ? undefined : answerLimit)) {
+    for await (const message of connection.messages(endless ? undefined : answerLimit(command))) {
       if (!message.ok) return describeConnection(message.error);
       const failed = await print(environment, options, command, message.value);
       if (failed !== undefined || !endless) return failed;
@@ -100,10 +100,12 @@ const unanswered: Failure = failure(
 );
 
 /**
- * Milliseconds for an answer. A destroy or a forced create waits until the old
- * unikernel has ended, a large image is inflated and written to disk first.
+ * Milliseconds of silence after which a server counts as gone. A destroy waits until the unikernel has ended; an image
+ * may still be on its way through the network when all of it is sent, and is then inflated and written to disk.
  */
-const answerLimit = 60_000;
+function answerLimit(command: Command): number {
+  return command.kind === "unikernel-create" ? 300_000 : 60_000;
+}
 
 /** Bytes of an image in one chunk. */
 const chunkSize = 64 * 1024;

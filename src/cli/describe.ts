@@ -6,6 +6,7 @@
 import type { ElfError } from "../codec/elf.ts";
 import { describeRefusal } from "../core/describe.ts";
 import type { DeviceMismatch } from "../core/manifest.ts";
+import { unreachable } from "../core/result.ts";
 import type { ConnectionError } from "../host/client_connection.ts";
 import type { TlsError } from "../host/client_tls.ts";
 import type { KeyError } from "../x509/keys.ts";
@@ -35,6 +36,8 @@ export function describeConnection(error: ConnectionError): Failure {
       return error.about === "certificate"
         ? failure("unaccepted", `the server does not accept our certificate: ${error.alert}`, unacceptedHint)
         : failure("communication", `the server ended TLS: ${error.alert}`);
+    default:
+      return unreachable(error);
   }
 }
 
@@ -90,6 +93,8 @@ export function describePath(error: PathError): string {
       return `the key of certificate ${error.at + 1} is too weak`;
     case "algorithm-unsupported":
       return `certificate ${error.at + 1} is signed by an unknown algorithm`;
+    default:
+      return unreachable(error);
   }
 }
 
@@ -103,6 +108,8 @@ export function describePem(path: string, error: PemError): Failure {
       return failure("usage", `${path}: no ${error.label} in it`, "a PEM file with '-----BEGIN' lines is wanted");
     case "pem-bad-certificate":
       return failure("usage", `${path}: certificate ${error.index + 1} cannot be read: ${error.error.kind}`);
+    default:
+      return unreachable(error);
   }
 }
 
@@ -116,6 +123,8 @@ export function describeKey(path: string, error: KeyError): Failure {
       return failure("usage", `${path}: the private key is damaged`);
     case "key-unsupported":
       return failure("usage", `${path}: keys of type ${escapeText(error.type)} are not supported`);
+    default:
+      return unreachable(error);
   }
 }
 

@@ -4,6 +4,7 @@
  * @module
  */
 import { describeExcess, describeNameError, describeUnusable } from "../core/describe.ts";
+import { unreachable } from "../core/result.ts";
 import type { RequestError } from "../x509/csr.ts";
 import type { SignError } from "../x509/sign.ts";
 import { escapeText } from "./escape.ts";
@@ -31,6 +32,8 @@ export function describeSign(error: SignError): Failure {
         `more than the authority's own policy: ${escapeText(describeExcess(error.excess))}`,
         "ask for less, or have the authority above raise the policy",
       );
+    default:
+      return unreachable(error);
   }
 }
 
