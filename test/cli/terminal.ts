@@ -1,6 +1,7 @@
-import { mkdtempSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { afterAll } from "vitest";
 import { run } from "../../src/cli/program.ts";
 import type { Request } from "../../src/cli/session.ts";
 import { directoryEnvironment, type Environment } from "../../src/host/client_environment.ts";
@@ -12,9 +13,18 @@ export interface Said {
   readonly stderr: string;
 }
 
+/** A new folder, gone when the file's tests are done. */
 export function temporaryFolder(): string {
-  return mkdtempSync(join(tmpdir(), "fulmar-"));
+  const folder = mkdtempSync(join(tmpdir(), "fulmar-cli-"));
+  folders.push(folder);
+  return folder;
 }
+
+const folders: string[] = [];
+
+afterAll(() => {
+  for (const folder of folders) rmSync(folder, { recursive: true, force: true });
+});
 
 /** An environment with files below `folder` and a terminal that is read back. */
 function terminal(folder: string, now?: number): { environment: Environment; said: { out: string; err: string } } {
