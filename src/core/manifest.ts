@@ -43,9 +43,14 @@ export function checkDevices(manifest: Manifest, settings: Settings): Result<voi
   };
   for (const type of ["block", "net"] as const) {
     const declared = manifest.devices.filter((device) => device.type === type).map((device) => device.name);
-    if (declared.toSorted().join() !== given[type].toSorted().join()) {
+    if (!sameNames(declared, given[type])) {
       return err({ kind: "devices-differ", type, declared, given: given[type] });
     }
   }
   return ok(undefined);
+}
+
+function sameNames(a: readonly string[], b: readonly string[]): boolean {
+  const sorted = b.toSorted();
+  return a.length === b.length && a.toSorted().every((name, index) => name === sorted[index]);
 }
