@@ -1,7 +1,7 @@
 /*
  * What the program and its targets agree on.
  *
- * A target (spt.c, virtio.c with its parts) owns the entry point, finds the
+ * A target (hvt.c, spt.c, virtio.c with its parts) owns the entry point, finds the
  * argument line and the devices, calls `run`, and implements the functions
  * below. The program calls nothing else, so a further target is one more file.
  */

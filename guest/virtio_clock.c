@@ -5,9 +5,10 @@
  * against the timer chip. Interrupts are off but within `sleep_until`, where
  * the timer chip's wakes the processor, so that a sleeping guest costs nothing.
  */
+#include "processor.h"
 #include "virtio.h"
 
-enum { chip_hz = 1193182, second = 1000000000 };
+enum { chip_hz = 1193182 };
 enum { chip_clock = 0x40, chip_measure = 0x42, chip_mode = 0x43, chip_gate = 0x61 };
 enum { gate_on = 1, gate_speaker = 2, gate_output = 0x20 };
 
@@ -17,40 +18,13 @@ enum { wakes = 100 };
 /* The measured stretch of time is a fiftieth of a second. */
 enum { measure_part = 50, measure_rounds = 3 };
 
-/* Both interrupt controllers; their interrupts come after the processor's own 32. */
-enum { first_controller = 0x20, second_controller = 0xa0, interrupt_first = 32, interrupts = 33 };
-
-struct gate {
-  uint16_t low;
-  uint16_t selector;
-  uint8_t stack;
-  uint8_t kind;
-  uint16_t middle;
-  uint32_t high;
-  uint32_t zero;
-};
+/* Both interrupt controllers; their interrupts come after the processor's own. */
+enum { first_controller = 0x20, second_controller = 0xa0, interrupt_first = exceptions };
 
 extern const char on_clock[], on_fault[];
 
-static struct gate gates[interrupts];
+static struct gate gates[exceptions + 1];
 static uint64_t counter_hz;
-
-static uint64_t counter(void) {
-  uint32_t low, high;
-  __asm__ volatile("rdtsc" : "=a"(low), "=d"(high) : : "memory");
-  return (uint64_t)high << 32 | low;
-}
-
-static void point_gate(struct gate *gate, const char *entry) {
-  uint64_t address = (uint64_t)entry;
-  *gate = (struct gate){
-      .low = (uint16_t)address,
-      .selector = 8,
-      .kind = 0x8e, /* present, interrupts stay off inside */
-      .middle = (uint16_t)(address >> 16),
-      .high = (uint32_t)(address >> 32),
-  };
-}
 
 /* Each is told in four words: begin, its first interrupt, how they are chained, 8086 mode. Then what it keeps back. */
 static void start_controller(uint16_t port, uint8_t first, uint8_t chain, uint8_t masked) {
@@ -62,13 +36,9 @@ static void start_controller(uint16_t port, uint8_t first, uint8_t chain, uint8_
 }
 
 void start_interrupts(void) {
-  for (size_t at = 0; at < interrupt_first; at++) point_gate(&gates[at], on_fault);
+  for (size_t at = 0; at < exceptions; at++) point_gate(&gates[at], on_fault);
   point_gate(&gates[interrupt_first], on_clock);
-  struct {
-    uint16_t limit;
-    uint64_t base;
-  } __attribute__((packed)) pointer = {sizeof gates - 1, (uint64_t)gates};
-  __asm__ volatile("lidt %0" : : "m"(pointer));
+  load_gates(gates, sizeof gates);
 
   start_controller(first_controller, interrupt_first, 4, 0xfe); /* lets through the timer chip's alone */
   start_controller(second_controller, interrupt_first + 8, 2, 0xff);
@@ -101,11 +71,7 @@ void start_clock(void) {
   out8(chip_clock, (uint8_t)(divisor >> 8));
 }
 
-/* In two parts: nanoseconds times counts would overflow within seconds. */
-uint64_t monotonic_now(void) {
-  uint64_t now = counter();
-  return now / counter_hz * second + now % counter_hz * second / counter_hz;
-}
+uint64_t monotonic_now(void) { return to_nanoseconds(counter(), counter_hz); }
 
 /* `sti` takes effect after the next instruction, so that no interrupt can slip in before the `hlt`. */
 void sleep_until(uint64_t deadline) {

@@ -7,7 +7,7 @@
  */
 
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -18,14 +18,18 @@ const reserved = { name: "", type: 0x40000000 };
 const storage = { name: "storage", type: 1 };
 const service = { name: "service", type: 2 };
 
+const hvt = [1, 2] as const;
 const spt = [2, 2] as const;
 const virtio = [3, 1] as const;
 
 const images = [
+  { name: "hello.hvt", abi: hvt, devices: [reserved] },
   { name: "hello.spt", abi: spt, devices: [reserved] },
   { name: "hello.virtio", abi: virtio, devices: [reserved] },
+  { name: "hello_block.hvt", abi: hvt, devices: [reserved, storage] },
   { name: "hello_block.spt", abi: spt, devices: [reserved, storage] },
   { name: "hello_block.virtio", abi: virtio, devices: [reserved, storage] },
+  { name: "hello_net.hvt", abi: hvt, devices: [reserved, service] },
   { name: "hello_net.spt", abi: spt, devices: [reserved, service] },
 ];
 
@@ -90,43 +94,60 @@ test.for(["hello.virtio", "hello_block.virtio"])("%s has a multiboot header that
   }
 });
 
+const tenders = ["hvt", "spt"] as const;
+
 // The argument line, the lines that follow it on the console, and how it ends.
-test.for([
+const endings = [
   { words: "exit=3 after=1 --name=foo", lines: ["tick 1"], status: 3 },
   { words: "after=1", lines: ["tick 1"], status: 0 },
   { words: "exit=4", lines: [], status: 4 },
   { words: "--solo5:quiet exit=x after=-1 floods exit=256", lines: [], status: 0 },
   { words: "flood=3 exit=7", lines: ["flood 000001", "flood 000002", "flood 000003"], status: 7 },
-  { words: "crash", lines: [], status: "SIGILL" },
-])("hello.spt $words", ({ words, lines, status }, { skip }) => {
-  if (!isThere("solo5-spt")) return skip("no solo5-spt on PATH");
-  expect(runSpt("hello.spt", [], words)).toEqual({
-    lines: ["Hello from fulmar's guest (spt)", `arguments: ${words}`, ...lines],
+];
+
+test.for([
+  ...tenders.flatMap((target) => endings.map((ending) => ({ target, ...ending }))),
+  { target: "hvt", words: "crash", lines: ["processor exception"], status: 255 },
+  { target: "spt", words: "crash", lines: [], status: "SIGILL" },
+] as const)("hello on $target: $words", { timeout: 30_000 }, ({ target, words, lines, status }, { skip }) => {
+  const obstacle = findObstacle(target);
+  if (obstacle !== undefined) return skip(obstacle);
+  expect(runTender(`hello.${target}`, [], words)).toEqual({
+    lines: [`Hello from fulmar's guest (${target})`, `arguments: ${words}`, ...lines],
     status,
   });
 });
 
-test.for(["spin", "flood"])("hello.spt %s goes on until it is killed", (words, { skip }) => {
-  if (!isThere("solo5-spt")) return skip("no solo5-spt on PATH");
-  expect(runSpt("hello.spt", [], words, 500).status).toBe("SIGTERM");
+test.for([
+  { target: "hvt", words: "spin", status: "stopped" },
+  { target: "hvt", words: "flood", status: "stopped" },
+  { target: "spt", words: "spin", status: "SIGTERM" },
+  { target: "spt", words: "flood", status: "SIGTERM" },
+] as const)("hello on $target: $words goes on until it is told to end", ({ target, words, status }, { skip }) => {
+  const obstacle = findObstacle(target);
+  if (obstacle !== undefined) return skip(obstacle);
+  expect(runTender(`hello.${target}`, [], words, 1000).status).toBe(status);
 });
 
-test("hello_block.spt shows and replaces the first sector", ({ skip }) => {
-  if (!isThere("solo5-spt")) return skip("no solo5-spt on PATH");
+test.for(tenders)("hello_block.%s shows and replaces the first sector", { timeout: 30_000 }, (target, { skip }) => {
+  const obstacle = findObstacle(target);
+  if (obstacle !== undefined) return skip(obstacle);
+  const image = `hello_block.${target}`;
   const disk = makeDisk();
   const block = [`--block:storage=${disk}`];
-  expect(runSpt("hello_block.spt", block, "exit=0").lines.at(-1)).toBe(
+  expect(runTender(image, block, "exit=0").lines.at(-1)).toBe(
     "storage: 65536 bytes, sector 512, starts with: first words",
   );
-  expect(runSpt("hello_block.spt", block, "exit=0 write=second").lines.at(-1)).toBe(
+  expect(runTender(image, block, "exit=0 write=second").lines.at(-1)).toBe(
     "storage: 65536 bytes, sector 512, starts with: second",
   );
   expect(readFileSync(disk, "latin1").slice(0, 10)).toBe("second\0\0\0\0");
 });
 
-test("hello_net.spt is refused without its device", ({ skip }) => {
-  if (!isThere("solo5-spt")) return skip("no solo5-spt on PATH");
-  expect(runSpt("hello_net.spt", [], "exit=0")).toEqual({ lines: [], status: 1 });
+test.for(tenders)("hello_net.%s is refused without its device", (target, { skip }) => {
+  const obstacle = findObstacle(target);
+  if (obstacle !== undefined) return skip(obstacle);
+  expect(runTender(`hello_net.${target}`, [], "exit=0")).toEqual({ lines: [], status: 1 });
 });
 
 test.for([
@@ -158,8 +179,10 @@ interface Outcome {
   readonly status: number | string | null;
 }
 
-function runSpt(image: string, options: readonly string[], words: string, patience = 10_000): Outcome {
-  return run("solo5-spt", ["--mem=2", ...options, "--", join(guest, image), ...words.split(" ")], patience);
+/** The image's suffix is its target. */
+function runTender(image: string, options: readonly string[], words: string, patience = 10_000): Outcome {
+  const tender = `solo5-${image.split(".")[1]}`;
+  return run(tender, ["--mem=2", ...options, "--", join(guest, image), ...words.split(" ")], patience);
 }
 
 // The machine that solo5-virtio-run starts, on a processor that is emulated.
@@ -170,15 +193,20 @@ function runQemu(image: string, options: readonly string[], words: string): Outc
   return run("qemu-system-x86_64", [...machine.split(" "), ...options, ...kernel], 20_000);
 }
 
-/** Lines without their ends; a signal's name in place of a status. SIGTERM ends it when `patience`, ms, runs out. */
+/**
+ * SIGTERM ends it when `patience`, ms, runs out.
+ *
+ * @returns lines without their ends; in place of a status, the name of the signal
+ * that killed it, or `stopped` if it ended by itself upon that SIGTERM
+ */
 function run(program: string, words: readonly string[], patience: number): Outcome {
-  const { stdout, status, signal } = spawnSync(program, words, {
+  const { stdout, status, signal, error } = spawnSync(program, words, {
     encoding: "latin1",
     stdio: ["ignore", "pipe", "pipe"],
     timeout: patience,
     maxBuffer: 2 ** 30,
   });
-  return { lines: stdout.split(/\r?\n/).slice(0, -1), status: signal ?? status };
+  return { lines: stdout.split(/\r?\n/).slice(0, -1), status: signal ?? (error === undefined ? status : "stopped") };
 }
 
 function build(): string {
@@ -218,6 +246,21 @@ function versionOf(program: string): string | undefined {
 
 function recorded(): string {
   return readFileSync(join(guest, "compiler.txt"), "utf8");
+}
+
+/** Why images of this target cannot run here; undefined if they can. */
+function findObstacle(target: (typeof tenders)[number]): string | undefined {
+  if (!isThere(`solo5-${target}`)) return `no solo5-${target} on PATH`;
+  return target === "hvt" && !opens("/dev/kvm") ? "/dev/kvm does not open" : undefined;
+}
+
+function opens(device: string): boolean {
+  try {
+    closeSync(openSync(device, "r+"));
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function isThere(program: string): boolean {
