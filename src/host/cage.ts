@@ -8,7 +8,6 @@
  *
  * @module
  */
-import { statSync } from "node:fs";
 
 /** Who a guest runs as. */
 export type Cage =
@@ -22,12 +21,6 @@ export function cageArgv(cage: Cage, argv: readonly string[]): readonly string[]
       ? ["--reuid", `${cage.uid}`, "--regid", `${cage.gid}`, "--clear-groups", "--bounding-set", "-all"]
       : [];
   return ["setpriv", ...user, "--inh-caps", "-all", "--no-new-privs", "--", ...argv];
-}
-
-/** The first folder on the way to `path` that other users cannot pass, where there is one: a caged guest opens its files by path. */
-export function impassableFolder(path: string): string | undefined {
-  const folders = path.split("/").map((_, index, parts) => parts.slice(0, index + 1).join("/") || "/");
-  return folders.find((folder) => (statSync(folder).mode & 0o001) === 0);
 }
 
 /** The whole environment of a guest's tender. */

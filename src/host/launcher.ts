@@ -6,6 +6,7 @@
  *
  * @module
  */
+import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { geteuid } from "node:process";
 import { type Name, printName } from "../core/name.ts";
@@ -16,19 +17,17 @@ import type { Incarnation } from "../core/state.ts";
 import { guestArguments, tenderArguments } from "../core/tender.ts";
 import { blockPath, lendBlock, takeBackBlock } from "./block.ts";
 import { type Cage, cageArgv, UidPool } from "./cage.ts";
+import { kvmGroup, openKvm, openTun } from "./devices.ts";
 import { type ConsoleInput, openConsole } from "./fifo.ts";
 import { adoptGuests, forgetGuest, type Guest, startGuest, stopGuest } from "./guest.ts";
 import { imagePath } from "./image.ts";
 import type { Log } from "./log.ts";
 import { refuseHost } from "./refuse.ts";
 import { Taps } from "./tap.ts";
-import { kvmGroup } from "./tender.ts";
 
 export interface LauncherOptions {
   readonly dbdir: string;
   readonly tmpdir: string;
-  /** Tells this daemon's taps from another's. */
-  readonly tag: string;
   /** Whether guests get a uid of their own; only root can do that. */
   readonly cage: boolean;
   /** Milliseconds from SIGTERM to SIGKILL. */
@@ -63,7 +62,13 @@ export class Launcher {
 
   constructor(options: LauncherOptions) {
     this.#options = options;
-    this.#taps = new Taps(options.tag);
+    this.#taps = new Taps(tapTag(options.dbdir));
+  }
+
+  /** Makes sure that guests can open what their tenders need. @returns what is wrong with it, where something is */
+  prepareDevices(): readonly string[] {
+    const faults = this.#options.cage ? [openTun(), openKvm()] : [];
+    return [...faults, this.#taps.offloadFault].filter((fault) => fault !== undefined);
   }
 
   /** Ends what an earlier daemon left running, and removes its taps: everything is started anew. */
@@ -214,4 +219,9 @@ export class Launcher {
       arguments: guestArguments(name.label ?? "", config.addName, config.arguments),
     });
   }
+}
+
+/** Tells this daemon's taps from another's: of two daemons each has a folder of its own. */
+function tapTag(dbdir: string): string {
+  return `fulmar-${createHash("sha256").update(dbdir).digest("hex").slice(0, 16)}`;
 }

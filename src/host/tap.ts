@@ -7,7 +7,7 @@
  *
  * @module
  */
-import { readFileSync, statSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import type { Tap } from "../core/command.ts";
 import { err, ok, type Result } from "../core/result.ts";
 import { errnoOf } from "./io.ts";
@@ -100,19 +100,6 @@ export class Taps {
     const input = names.map((name) => `link delete dev ${name}\n`).join("");
     const deleted = await run(["ip", "-force", "-batch", "-"], { input });
     return deleted.ok ? undefined : deleted.error;
-  }
-}
-
-/**
- * Why guests with users of their own cannot use taps, if that is so: /dev/net/tun must be open to everybody, as udev
- * makes it. What a tap's owner is for is to let nobody else attach to it.
- */
-export function tunFault(): string | undefined {
-  try {
-    const { mode } = statSync("/dev/net/tun");
-    return (mode & 0o006) === 0o006 ? undefined : `/dev/net/tun has mode ${(mode & 0o777).toString(8)}`;
-  } catch (thrown) {
-    return `/dev/net/tun: ${errnoOf(thrown)}`;
   }
 }
 

@@ -11,6 +11,7 @@ import { delimiter, join } from "node:path";
 import { env } from "node:process";
 import type { TenderKind } from "../core/manifest.ts";
 import { err, ok, type Result } from "../core/result.ts";
+import { kvmDevice, kvmGroup } from "./devices.ts";
 import { errnoOf } from "./io.ts";
 import { type RunError, run } from "./run.ts";
 
@@ -58,16 +59,6 @@ export async function findTender(
     return err({ kind: "tender-not-offered", tender: kind, offered: options.offered });
   }
   return kind === "virtio" ? findQemu(abi, options) : findSolo5(kind, abi, options);
-}
-
-/** The group whose members may use KVM: the primary group of a caged hvt. Never root's, which opens more than that. */
-export function kvmGroup(): number | undefined {
-  try {
-    const { mode, gid } = statSync(kvmDevice);
-    return (mode & 0o060) === 0o060 && gid !== 0 ? gid : undefined;
-  } catch {
-    return undefined;
-  }
 }
 
 async function findSolo5(
@@ -151,4 +142,3 @@ const versionTimeout = 5_000;
 
 const virtioAbi = 1;
 const qemu = "qemu-system-x86_64";
-const kvmDevice = "/dev/kvm";

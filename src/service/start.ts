@@ -4,8 +4,6 @@
  *
  * @module
  */
-import { createHash } from "node:crypto";
-import { mkdir } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { decodeGrant, decodeUnikernel } from "../codec/record.ts";
 import { boot, type Stored } from "../core/boot.ts";
@@ -16,7 +14,6 @@ import { type Policy, unlimited } from "../core/policy.ts";
 import { err, ok, type Result } from "../core/result.ts";
 import type { Effect } from "../core/state.ts";
 import { listBlocks, readBlockSpace } from "../host/block.ts";
-import { impassableFolder } from "../host/cage.ts";
 import { prepareImages, sweepImages } from "../host/image.ts";
 import { Launcher } from "../host/launcher.ts";
 import type { Log } from "../host/log.ts";
@@ -24,6 +21,7 @@ import { Preparer } from "../host/preparer.ts";
 import { listBridges, readHostFacts } from "../host/proc.ts";
 import { Runner } from "../host/runner.ts";
 import { type Listener, listenUnix } from "../host/socket.ts";
+import { prepareStateFolder } from "../host/state_folder.ts";
 import { openStore, type Store } from "../host/store.ts";
 import { Consoles } from "./consoles.ts";
 import { Daemon } from "./daemon.ts";
@@ -53,12 +51,9 @@ export interface RunningDaemon {
 
 export async function startDaemon(words: DaemonOptions): Promise<Result<RunningDaemon, StartError>> {
   const options = { ...words, tmpdir: resolve(words.tmpdir), dbdir: resolve(words.dbdir) };
-  const { dbdir } = options;
-  await mkdir(dbdir, { recursive: true, mode: 0o711 });
-  const impassable = options.cage ? impassableFolder(dbdir) : undefined;
-  if (impassable !== undefined) {
-    return err({ step: "letting guests reach their images", error: { kind: "folder-closed", path: impassable } });
-  }
+  const { dbdir, cage } = options;
+  const folder = await prepareStateFolder(dbdir, cage);
+  if (!folder.ok) return err({ step: "making the state folder", error: folder.error });
   const store = await openStore(dbdir);
   if (!store.ok) return err({ step: "opening the store", error: store.error });
   const daemon = await serve(options, store.value);
@@ -125,13 +120,12 @@ async function assemble(
 ): Promise<{ readonly runner: Runner; readonly daemon: Daemon }> {
   const { dbdir, tmpdir, tenders, allowTcg, cage, grace, log } = options;
   const consoles = new Consoles();
-  const tag = `fulmar-${createHash("sha256").update(dbdir).digest("hex").slice(0, 16)}`;
   const launcher = new Launcher({
-    ...{ dbdir, tmpdir, tag, cage, grace, log },
+    ...{ dbdir, tmpdir, cage, grace, log },
     output: (name, bytes) => consoles.output(name, bytes, Date.now()),
     silent: (name) => consoles.deactivate(name),
   });
-  const preparer = new Preparer(dbdir, { dbdir, offered: tenders, allowTcg });
+  const preparer = new Preparer(dbdir, { dbdir, offered: tenders, allowTcg, caged: cage });
   const runner: Runner = new Runner(
     {
       dbdir,
@@ -152,6 +146,7 @@ async function assemble(
     store.load("unikernel").flatMap(({ value }) => digestOf(value)),
   );
   await launcher.clean();
+  for (const fault of launcher.prepareDevices()) log.warn({ fault }, "a device of the host is not as guests need it");
   return { runner, daemon };
 }
 
