@@ -26,6 +26,8 @@ export interface BlockDevice {
 /** What lies in the folder: the devices, and the files that are none. */
 export interface BlockListing {
   readonly devices: readonly BlockDevice[];
+  /** MB that the devices occupy: sparse ones less than their size. */
+  readonly occupied: number;
   readonly ignored: readonly string[];
 }
 
@@ -38,12 +40,16 @@ export function listBlocks(dbdir: string): Promise<Result<BlockListing, IoError>
     for (const file of files.filter(isTemporary)) await rm(join(path, file));
     const devices: BlockDevice[] = [];
     const ignored: string[] = [];
+    let occupied = 0;
     for (const file of files.filter((name) => !isTemporary(name) && !isNameFile(name))) {
       const device = await readDevice(path, file);
       if (device === undefined) ignored.push(file);
-      else devices.push(device);
+      else {
+        devices.push(device);
+        occupied += (await lstat(join(path, file))).blocks * statBlock;
+      }
     }
-    return { devices, ignored };
+    return { devices, occupied: Math.floor(occupied / megabyte), ignored };
   });
 }
 
@@ -145,3 +151,6 @@ function folder(dbdir: string): string {
 
 /** albatross's MB. */
 const megabyte: number = 1024 * 1024;
+
+/** Bytes: the unit of st_blocks (stat(2)), whatever the file system's own is. */
+const statBlock = 512;

@@ -10,7 +10,6 @@
 import { readFileSync } from "node:fs";
 import type { Tap } from "../core/command.ts";
 import { err, ok, type Result } from "../core/result.ts";
-import { errnoOf } from "./io.ts";
 import { createOffloads, type Offloads } from "./offload.ts";
 import { type RunError, run } from "./run.ts";
 

@@ -63,16 +63,18 @@ export async function startDaemon(words: DaemonOptions): Promise<Result<RunningD
 
 async function serve(options: DaemonOptions, store: Store): Promise<Result<RunningDaemon, StartError>> {
   const { dbdir, tmpdir, log } = options;
-  const stored = await readStored(dbdir, store, log);
-  if (!stored.ok) return stored;
-  const host = await hostPolicy(dbdir, stored.value);
+  const blocks = await listBlocks(dbdir);
+  if (!blocks.ok) return err({ step: "listing the block devices", error: blocks.error });
+  if (blocks.value.ignored.length > 0) log.warn({ files: blocks.value.ignored }, "no block devices");
+  const host = await hostPolicy(dbdir, blocks.value.occupied);
   if (!host.ok) return host;
-  const first = boot(host.value, stored.value);
+  const stored = { ...readStored(store, log), blocks: blocks.value.devices };
+  const first = boot(host.value, stored);
   const { runner, daemon } = await assemble(options, store, first.state);
   const sockets = await listen(tmpdir, daemon);
   if (!sockets.ok) return sockets;
   const started = runner.perform(first.effects).catch((error: unknown) => log.fatal({ err: error }, "bug"));
-  log.info({ policy: host.value, unikernels: stored.value.unikernels.length }, "serving");
+  log.info({ policy: host.value, unikernels: stored.unikernels.length }, "serving");
   return ok({
     stop: async () => {
       await Promise.all(sockets.value.map((socket) => socket.close()));
@@ -82,11 +84,8 @@ async function serve(options: DaemonOptions, store: Store): Promise<Result<Runni
   });
 }
 
-/** Policies, unikernels and block devices of an earlier daemon; what cannot be read is left alone and said. */
-async function readStored(dbdir: string, store: Store, log: Log): Promise<Result<Stored, StartError>> {
-  const listing = await listBlocks(dbdir);
-  if (!listing.ok) return err({ step: "listing the block devices", error: listing.error });
-  if (listing.value.ignored.length > 0) log.warn({ files: listing.value.ignored }, "no block devices");
+/** Policies and unikernels of an earlier daemon; what cannot be read is left alone and said. */
+function readStored(store: Store, log: Log): Omit<Stored, "blocks"> {
   const policies = store.load("policy").flatMap(({ key, value }) => {
     const path = parsePath(key);
     const grant = decodeGrant(value);
@@ -101,15 +100,19 @@ async function readStored(dbdir: string, store: Store, log: Log): Promise<Result
     log.error({ target: key }, "cannot read a stored unikernel");
     return [];
   });
-  return ok({ policies, unikernels, blocks: listing.value.devices });
+  return { policies, unikernels };
 }
 
-/** What this host has: the policy of the root path. */
-async function hostPolicy(dbdir: string, stored: Stored): Promise<Result<Policy, StartError>> {
+/**
+ * What this host has: the policy of the root path.
+ *
+ * @param occupied - MB that existing block devices take of the disk
+ */
+async function hostPolicy(dbdir: string, occupied: number): Promise<Result<Policy, StartError>> {
   const bridges = await listBridges();
   if (!bridges.ok) return err({ step: "listing the bridges", error: bridges.error });
   const { cpuids, memory } = readHostFacts();
-  const block = readBlockSpace(dbdir).free + stored.blocks.reduce((sum, { size }) => sum + size, 0);
+  const block = readBlockSpace(dbdir).free + occupied;
   return ok({ unikernels: unlimited, cpuids, memory, block, bridges: bridges.value });
 }
 
