@@ -5,6 +5,7 @@
  * @module
  */
 import { Command } from "commander";
+import { version } from "../src/core/version.ts";
 import { createLog } from "../src/host/log.ts";
 import { startEndpoint } from "../src/service/endpoint.ts";
 import { describeEndpointError } from "../src/service/endpoint_describe.ts";
@@ -17,6 +18,7 @@ const program = new Command("fulmar-endpoint")
   .option("--tmpdir <dir>", "directory of the daemon's sockets", "/run/fulmar")
   .option("--port <number>", "TCP port; 0 takes any that is free", "1025")
   .option("--ip <address>", "address to listen on", "::")
+  .version(version)
   .option("-q, --quiet", "log nothing")
   .option("-v, --verbose", "log more; may be repeated", (_, count: number) => count + 1, 0)
   .parse();

@@ -6,7 +6,6 @@
  *
  * @module
  */
-import type { DerError } from "../codec/der.ts";
 import { describeNameError } from "../core/describe.ts";
 import { unreachable } from "../core/result.ts";
 import { maxPresented } from "../host/tls_limits.ts";
@@ -16,6 +15,7 @@ import type { CertificateError } from "../x509/certificate.ts";
 import type { KeyError } from "../x509/keys.ts";
 import type { PathError } from "../x509/path.ts";
 import type { PemError } from "../x509/pem.ts";
+import { describeDer } from "./describe_codec.ts";
 import type { EndpointError } from "./endpoint.ts";
 import type { ChainError } from "./endpoint_request.ts";
 
@@ -58,7 +58,7 @@ export function describeForwardEnd(end: ForwardEnd, answered: boolean): string |
   }
 }
 
-export function describePathError(error: PathError): string {
+function describePathError(error: PathError): string {
   switch (error.kind) {
     case "no-certificate":
       return "no certificate was sent besides the authority's own";
@@ -116,7 +116,7 @@ function describeRoleError(error: Extract<PathError, { kind: AboutRoles }>): str
   }
 }
 
-export function describeAuthorityError(error: AuthorityError): string {
+function describeAuthorityError(error: AuthorityError): string {
   switch (error.kind) {
     case "extension-missing":
       return "the first certificate carries no command";
@@ -137,7 +137,7 @@ export function describeAuthorityError(error: AuthorityError): string {
   }
 }
 
-export function describeCertificateError(error: CertificateError): string {
+function describeCertificateError(error: CertificateError): string {
   switch (error.kind) {
     case "der":
       return describeDer(error);
@@ -214,11 +214,6 @@ function describeKey(error: KeyError): string {
     default:
       return unreachable(error);
   }
-}
-
-/** `truncated at byte 7` */
-function describeDer({ problem, at }: DerError): string {
-  return `${problem.replaceAll("-", " ")} at byte ${at}`;
 }
 
 function time(milliseconds: number): string {

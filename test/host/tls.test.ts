@@ -1,5 +1,6 @@
 import { generateKeyPairSync, type KeyObject, randomBytes } from "node:crypto";
 import { Writable } from "node:stream";
+import { createSecureContext } from "node:tls";
 import { expect, test } from "vitest";
 import { createLog } from "../../src/host/log.ts";
 import { startTlsServer } from "../../src/host/tls.ts";
@@ -30,6 +31,12 @@ const log = createLog("test", 0, new Writable({ write: (_chunk, _encoding, done)
 test("testPresented passes where a server sees what was sent", async () => {
   const context = createContext(chain, key);
   expect(context.ok && (await testPresented(context.value))).toEqual({ ok: true, value: undefined });
+});
+
+test("testPresented fails where a server sees nothing", async () => {
+  // Without a certificate of its own, no handshake comes to an end.
+  const error = { kind: "chain-not-seen", seen: 0, sent: 3 };
+  expect(await testPresented(createSecureContext({ ca: [], minVersion: "TLSv1.3" }))).toEqual({ ok: false, error });
 });
 
 test("createContext refuses a key that is not the certificate's", () => {

@@ -79,7 +79,7 @@ export function makePki(keyType: KeyType = "ed25519"): Record<"root" | "server" 
   return { root, server, alice, bob };
 }
 
-export const config: UnikernelConfig = {
+const config: UnikernelConfig = {
   typ: "solo5",
   addName: true,
   failBehaviour: { kind: "quit" },

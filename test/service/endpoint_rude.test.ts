@@ -51,7 +51,7 @@ const rudenesses: Readonly<Record<string, Rudeness>> = {
     await new Promise((resolve) => socket.once("error", resolve));
   },
   "closes before its reply": async (lab) => void (await shaken(lab)).destroy(),
-  "ends before its reply": async (lab) => void (await shaken(lab)).end(),
+  "ends before its reply": async (lab) => void (await shaken(lab)).resume().end(),
   "breaks a record after the handshake": async (lab) => {
     const raw = await connected(lab.port);
     const leaf = hold({ profile: "client", name: "x", issuer: lab.pki.alice, command: { kind: "stats-subscribe" } });
