@@ -4,8 +4,8 @@
  *
  * @module
  */
-import { type NameError, type Path, printName, printPath } from "./name.ts";
-import { type PolicyExcess, type Unusable, unlimited } from "./policy.ts";
+import { maxLabelLength, type NameError, type Path, printName, printPath } from "./name.ts";
+import { leastMemory, type PolicyExcess, type Unusable, unlimited } from "./policy.ts";
 import type { Refusal, Resource, TenderRefusal } from "./refusal.ts";
 import type { ExitStatus } from "./restart.ts";
 import { unreachable } from "./result.ts";
@@ -94,7 +94,7 @@ function describeThing(refusal: Exclude<Refusal, { kind: AboutPolicies }>): stri
     case "mac-taken":
       return `MAC address ${printMac(refusal.mac)} is taken on bridge ${refusal.bridge} by unikernel ${printName(refusal.by)}, give another one with --net=[name:]bridge@mac`;
     case "devices-differ":
-      return `the image's manifest declares ${describeDevices(refusal.type, refusal.declared)}, given ${refusal.given.length === 1 ? "is" : "are"} ${describeDevices(refusal.type, refusal.given)}`;
+      return `the image's manifest declares ${describeDevices(refusal.type, refusal.declared)}, given ${refusal.given.length > 1 ? "are" : "is"} ${describeDevices(refusal.type, refusal.given)}`;
     case "image-too-large":
       return `the image is larger than the ${refusal.limit} bytes of memory that it would be started with`;
     case "image-broken":
@@ -152,7 +152,7 @@ export function describeUnusable(unusable: Unusable): string {
     case "no-cpuids":
       return "a policy without a CPU allows nothing";
     case "too-little-memory":
-      return `a policy with ${unusable.memory} MB of memory allows nothing, it takes more than 16 MB`;
+      return `a policy with ${unusable.memory} MB of memory allows nothing, it takes more than ${leastMemory} MB`;
     case "negative-block":
       return `a policy cannot allow ${unusable.block} MB of block storage`;
     default:
@@ -165,7 +165,7 @@ export function describeNameError(error: NameError): string {
     case "label-empty":
       return "a label is empty";
     case "label-too-long":
-      return `a label has ${error.length} characters, at most 63 are allowed`;
+      return `a label has ${error.length} characters, at most ${maxLabelLength} are allowed`;
     case "label-bad-character":
       return `the label ${error.label} has a character that is not one of a-z, 0-9, - and . (nor may it begin with -)`;
     case "name-empty":
