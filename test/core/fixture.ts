@@ -1,8 +1,10 @@
 /** Values that many tests need, short to write. */
-import type { Level } from "../../src/core/command.ts";
+import type { Command, Level } from "../../src/core/command.ts";
 import type { Label, Name, Path } from "../../src/core/name.ts";
 import type { Policy } from "../../src/core/policy.ts";
+import type { ClientId } from "../../src/core/state.ts";
 import type { UnikernelConfig } from "../../src/core/unikernel.ts";
+import type { FakeHost } from "./fake_host.ts";
 
 /** `alice/bob/` is a path, `alice/bob` the label bob at alice. */
 export function name(text: string): Name {
@@ -52,4 +54,36 @@ export function chain(...levels: readonly (readonly [string, Policy, number?])[]
     notAfter: notBefore + 1000,
     fingerprint: new Uint8Array(32),
   }));
+}
+
+/** A create whose image follows as a stream. */
+export function create(changes: Partial<UnikernelConfig> = {}, replace = false): Command {
+  return {
+    kind: "unikernel-create",
+    config: config(changes),
+    image: { compressed: false, bytes: new Uint8Array() },
+    replace,
+  };
+}
+
+export const destroy: Command = { kind: "unikernel-destroy" };
+
+/** Asks, and has the host do well whatever is to be done; the text of the success, or the refusal. */
+export function outcome(host: FakeHost, text: string, command: Command, levels: readonly Level[] = []): unknown {
+  const client = host.ask(name(text), command, levels);
+  host.settle();
+  return told(host, client);
+}
+
+/** What a client was told: the text of a success, or the refusal. */
+export function told(host: FakeHost, client: ClientId): unknown {
+  const reply = host.replies.get(client);
+  if (reply === undefined) return undefined;
+  if (!reply.ok) return reply.refusal;
+  return reply.success.kind === "string" ? reply.success.text : reply.success;
+}
+
+/** The unikernels that run, as `alice/=vm`. */
+export function running(host: FakeHost): readonly string[] {
+  return host.runningNames().toSorted((a, b) => (a < b ? -1 : 1));
 }
