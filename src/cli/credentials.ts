@@ -7,13 +7,14 @@ import type { Command } from "../core/command.ts";
 import { err, ok, type Result } from "../core/result.ts";
 import type { Environment } from "../host/client_environment.ts";
 import { type Certificate, parseCertificate } from "../x509/certificate.ts";
+import { describePathError } from "../x509/describe.ts";
 import { backdating, issueCertificate } from "../x509/issue.ts";
 import { encodeKey, encodePublicKey, type KeyType, parseKey } from "../x509/keys.ts";
 import { verifyPath } from "../x509/path.ts";
 import { encodeCertificates, parseCertificates } from "../x509/pem.ts";
 import { parsePublicKey } from "../x509/public_key.ts";
 import { signRequest } from "../x509/sign.ts";
-import { describeKey, describePath, describePem } from "./describe.ts";
+import { describeKey, describePem } from "./describe.ts";
 import { describeSign } from "./describe_sign.ts";
 import { type Failure, failure, fileFailure } from "./failure.ts";
 
@@ -110,7 +111,7 @@ export function checkChain(chain: readonly Certificate[], now: number): Result<v
   // A leaf alone: nothing of it can be told here.
   if (path.ok || path.error.kind === "no-certificate") return ok(undefined);
   const hint = "a file must hold the certificate, then its issuer's, and so on upwards";
-  return err(failure("chain", `our certificate chain does not hold: ${describePath(path.error)}`, hint));
+  return err(failure("chain", `our certificate chain does not hold: ${describePathError(path.error)}`, hint));
 }
 
 function checkIssued(der: Uint8Array, above: Chain, now: number): Result<void, Failure> {

@@ -4,12 +4,13 @@
  * @module
  */
 import { Argument, type Command as CommanderCommand, Option } from "commander";
+import { describeElf } from "../codec/describe.ts";
 import { bytesSource, decodeSolo5 } from "../codec/elf.ts";
 import { checkDevices } from "../core/manifest.ts";
 import type { Name } from "../core/name.ts";
 import { err, ok, type Result } from "../core/result.ts";
 import type { Settings, Typ } from "../core/unikernel.ts";
-import { describeDevices, describeImage } from "./describe.ts";
+import { describeDevices } from "./describe.ts";
 import { type Failure, failure, fileFailure } from "./failure.ts";
 import { addCompression, addNetworking, type Networking } from "./options.ts";
 import type { Session } from "./session.ts";
@@ -87,7 +88,7 @@ async function readImage(session: Session, file: string, settings: Settings): Pr
   if (!bytes.ok) return err(fileFailure(bytes.error, "the second argument is the file of the image"));
   const solo5 = decodeSolo5(bytesSource(bytes.value));
   if (!solo5.ok) {
-    return err(failure("usage", `${file}: ${describeImage(solo5.error)}`, "an image is an ELF file built for Solo5"));
+    return err(failure("usage", `${file}: ${describeElf(solo5.error)}`, "an image is an ELF file built for Solo5"));
   }
   const devices = checkDevices(solo5.value, settings);
   return devices.ok ? ok(bytes.value) : err(describeDevices(devices.error));

@@ -73,7 +73,7 @@ export type Refusal =
   | { readonly kind: "host-failed"; readonly doing: string; readonly problem: string };
 
 /** What is wrong with an image; sizes in bytes. */
-export type ImageRefusal =
+type ImageRefusal =
   /** More than the memory that it would be started with. */
   | { readonly kind: "image-too-large"; readonly limit: number }
   /** The stream or its compression broke. */

@@ -146,7 +146,7 @@ export function withBlock<U>(node: Node<U>, label: Label, block: Block | undefin
 }
 
 /** What one unikernel adds to the sums. */
-export function tenantUsage(demand: Demand): Usage {
+function tenantUsage(demand: Demand): Usage {
   return { unikernels: 1, memory: demand.memory, block: 0 };
 }
 

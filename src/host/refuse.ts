@@ -6,6 +6,7 @@
  *
  * @module
  */
+import { describeElf } from "../codec/describe.ts";
 import type { ElfError } from "../codec/elf.ts";
 import type { Refusal } from "../core/refusal.ts";
 import type { ImageError } from "./image.ts";
@@ -35,7 +36,7 @@ export function refuseImage(error: ImageError): Refusal {
 }
 
 export function refuseElf(error: ElfError): Refusal {
-  return { kind: "image-not-solo5", problem: spell(error) };
+  return { kind: "image-not-solo5", problem: describeElf(error) };
 }
 
 export function refuseTender(error: TenderError, abi: number): Refusal {

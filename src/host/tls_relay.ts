@@ -22,10 +22,8 @@ export interface Forwarding {
   readonly path: string;
   /** What the daemon is sent first. */
   readonly opening: readonly Uint8Array[];
-  /** An upload: the client's chunks follow the opening. A subscription: the reply has no end but `expires`. */
+  /** An upload: the client's chunks follow the opening. A subscription: the reply has no end. */
   readonly form: "plain" | "upload" | "subscription";
-  /** Milliseconds since the Unix epoch. */
-  readonly expires: number;
 }
 
 export type ForwardEnd =
@@ -37,8 +35,7 @@ export type ForwardEnd =
   | { readonly kind: "client-unasked"; readonly limit: number }
   /** An upload or a reply stood still. */
   | { readonly kind: "stalled"; readonly milliseconds: number }
-  | { readonly kind: "no-reply"; readonly milliseconds: number }
-  | { readonly kind: "expired" };
+  | { readonly kind: "no-reply"; readonly milliseconds: number };
 
 export interface Forwarded {
   readonly end: ForwardEnd;
@@ -70,7 +67,6 @@ class Relay {
   #connected = false;
   #over = false;
   #patience: NodeJS.Timeout | undefined;
-  #expiry: NodeJS.Timeout | undefined;
 
   constructor(client: TLSSocket, plan: Forwarding, limits: TlsLimits, resolve: (forwarded: Forwarded) => void) {
     this.#client = client;
@@ -86,10 +82,6 @@ class Relay {
     this.#listenToDaemon();
     this.#listenToClient();
     for (const piece of this.#plan.opening) this.#daemon.write(piece);
-    if (this.#plan.form === "subscription") {
-      const left = Math.min(Math.max(this.#plan.expires - Date.now(), 0), longestTimer);
-      this.#expiry = setTimeout(() => this.#finish({ kind: "expired" }), left);
-    }
     this.#rearm();
     if (this.#client.destroyed) this.#finish({ kind: "client-gone" });
   }
@@ -179,7 +171,6 @@ class Relay {
     if (this.#over) return;
     this.#over = true;
     clearTimeout(this.#patience);
-    clearTimeout(this.#expiry);
     this.#daemon.destroy();
     const { between } = this.#messages;
     this.#resolve({ end, sent: this.#sent, received: this.#received, between });
@@ -215,6 +206,3 @@ class MessageEdge {
     }
   }
 }
-
-/** Milliseconds, 24 days: what setTimeout takes (2^31 - 1). */
-const longestTimer = 0x7fffffff;

@@ -5,11 +5,11 @@
  * @module
  */
 import type { Socket } from "node:net";
+import { describeDer } from "../codec/describe.ts";
 import { encodeFrame } from "../codec/frame.ts";
 import { decodeWire, encodeWire, type Header, type Payload, type Wire } from "../codec/wire.ts";
 import { root } from "../core/name.ts";
 import { Inbox } from "../host/socket.ts";
-import { describeDer } from "./describe_codec.ts";
 
 export class Connection {
   readonly socket: Socket;

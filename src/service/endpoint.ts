@@ -113,8 +113,8 @@ function refuse({ log }: Endpoint, client: TlsClient, { name, reason }: Unprepar
 }
 
 async function carryOut(endpoint: Endpoint, client: TlsClient, prepared: Prepared): Promise<void> {
-  const { name, command, leaf, opening, form, expires } = prepared;
-  const { end, sent, received, between } = await client.forward({ path: endpoint.socket, opening, form, expires });
+  const { name, command, leaf, opening, form } = prepared;
+  const { end, sent, received, between } = await client.forward({ path: endpoint.socket, opening, form });
   const about = { address: client.address, request: printName(name), command, leaf: hex(leaf) };
   const level = end.kind === "daemon-unreachable" || end.kind === "daemon-broke" ? "error" : "info";
   endpoint.log[level]({ ...about, end, sent, received }, "request");

@@ -23,7 +23,6 @@ export interface Prepared {
   readonly opening: readonly Uint8Array[];
   /** See host/tls_relay. */
   readonly form: "plain" | "upload" | "subscription";
-  readonly expires: number;
 }
 
 /** `name`: as much as the chain tells of whom it is about. */
@@ -71,7 +70,6 @@ export function prepareRequest(
     leaf: request.leaf,
     opening: [encodeFrame(encodeWire(wire)), ...behind],
     form: formOf(command),
-    expires: request.expires,
   });
 }
 

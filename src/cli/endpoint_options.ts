@@ -1,0 +1,44 @@
+/**
+ * The command line of fulmar-endpoint.
+ *
+ * @module
+ */
+import { Command, InvalidArgumentError } from "commander";
+import { version } from "../core/version.ts";
+
+export interface EndpointWords {
+  /** PEM files. */
+  readonly ca: string;
+  readonly cert: string;
+  readonly key: string;
+  readonly tmpdir: string;
+  readonly ip: string;
+  readonly port: number;
+  readonly quiet: boolean;
+  /** How often `-v` was said. */
+  readonly verbose: number;
+}
+
+/** Exits with 0 for --help and --version, and with 1 where the words are wrong. */
+export function parseEndpointWords(argv: readonly string[]): EndpointWords {
+  const program = new Command("fulmar-endpoint")
+    .description("Hands the requests in clients' certificates to fulmard. Files are PEM.")
+    .version(version)
+    .argument("<ca>", "certificate of the authority that clients' chains end at")
+    .argument("<cert>", "the endpoint's certificate, and those above it")
+    .argument("<key>", "its private key")
+    .option("--tmpdir <dir>", "where the daemon's sockets are", "/run/fulmar")
+    .option("--port <number>", "TCP port; 0 takes any that is free", parsePort, 1025)
+    .option("--ip <address>", "address to listen on", "::")
+    .option("-q, --quiet", "log nothing", false)
+    .option("-v, --verbose", "log more (repeatable)", (_, level: number) => level + 1, 0)
+    .parse(argv, { from: "user" });
+  const [ca = "", cert = "", key = ""] = program.args;
+  return { ...program.opts<Omit<EndpointWords, "ca" | "cert" | "key">>(), ca, cert, key };
+}
+
+function parsePort(text: string): number {
+  const port = /^\d{1,5}$/.test(text) ? Number(text) : Number.NaN;
+  if (port <= 65_535) return port;
+  throw new InvalidArgumentError("A port from 0 to 65535 is wanted.");
+}
