@@ -67,7 +67,7 @@ function read(path: string, fd: number, onData: (bytes: Uint8Array) => void): Co
   socket.on("data", (bytes) => {
     onData(bytes);
     taken += bytes.length;
-    if (taken > maxRate) socket.pause();
+    if (taken >= maxRate) socket.pause();
     refill ??= setTimeout(() => {
       taken = 0;
       refill = undefined;
@@ -83,7 +83,10 @@ function read(path: string, fd: number, onData: (bytes: Uint8Array) => void): Co
     path,
     close,
     release: async () => {
-      if (!socket.destroyed) drain(fd, onData);
+      if (!socket.destroyed) {
+        while (socket.read() !== null);
+        drain(fd, onData);
+      }
       close();
       await rm(path, { force: true });
     },
@@ -101,9 +104,9 @@ function drain(fd: number, onData: (bytes: Uint8Array) => void): void {
   }
 }
 
-/** Milliseconds, and bytes that are read of one console in them: a flooding guest waits, and the daemon serves others. */
+/** Milliseconds, and bytes about which a console is read in them: a flooding guest waits, and neither the daemon nor who listens is flooded. */
 const refillInterval = 100;
-const maxRate: number = 256 * 1024;
+const maxRate: number = 64 * 1024;
 
 /** Bytes that a pipe holds (pipe(7)). */
 const pipeSize: number = 64 * 1024;
