@@ -35,8 +35,8 @@ export interface LauncherOptions {
   readonly log: Log;
   /** A piece of a guest's console output. */
   readonly output: (name: Name, bytes: Uint8Array) => void;
-  /** A guest has ended, and its output with it. */
-  readonly silent: (name: Name) => void;
+  /** A guest's console is open. */
+  readonly opened: (name: Name) => void;
 }
 
 /** What one guest has of the host. */
@@ -146,7 +146,6 @@ export class Launcher {
   async #watch(run: number, guest: Guest, loan: Loan, ended: (status: ExitStatus) => void): Promise<void> {
     const status = await guest.exited;
     await this.#takeBack(loan);
-    this.#options.silent(guest.name);
     forgetGuest(this.#runDir, guest.name);
     this.#running.delete(run);
     ended(status);
@@ -177,6 +176,7 @@ export class Launcher {
     const fifos = join(this.#options.tmpdir, "fifo");
     const console = await openConsole(fifos, name, (bytes) => this.#options.output(name, bytes));
     if (!console.ok) return fail(refuseHost("opening the console", console.error));
+    this.#options.opened(name);
     return ok({ ...loan, console: console.value });
   }
 

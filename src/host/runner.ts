@@ -29,6 +29,8 @@ export interface Surroundings {
   /** The image that comes with a client's create. */
   readonly image: (client: ClientId) => IncomingImage;
   readonly ended: (effect: Extract<Effect, { kind: "ended" }>) => void;
+  /** There is no such unikernel any more. */
+  readonly gone: (name: Name) => void;
 }
 
 type Of<K extends Effect["kind"]> = Extract<Effect, { kind: K }>;
@@ -163,6 +165,9 @@ export class Runner {
 
   /** @returns why the changes are not on the disk */
   async #commit({ changes }: Of<"commit">): Promise<Refusal | undefined> {
+    for (const change of changes) {
+      if (change.kind === "unikernel" && change.record === undefined) this.#around.gone(change.name);
+    }
     for (const change of changes.map(storeChange)) this.#unsaved.set(`${change.table} ${change.key}`, change);
     const batch = [...this.#unsaved];
     const committed: Result<void, { kind: string }> =

@@ -35,10 +35,14 @@ export class Connection {
     return undefined;
   }
 
-  /** @returns false where the peer does not read and too much waits for it already */
-  send(header: Header, payload: Payload): boolean {
+  send(header: Header, payload: Payload): void {
+    this.sendAll(header, [payload]);
+  }
+
+  /** Sends them in one piece. @returns false where the peer does not read and too much waits for it already */
+  sendAll(header: Header, payloads: readonly Payload[]): boolean {
     if (this.socket.destroyed) return false;
-    this.socket.write(encodeFrame(encodeWire({ header, payload })));
+    this.socket.write(Buffer.concat(payloads.map((payload) => encodeFrame(encodeWire({ header, payload })))));
     return this.socket.writableLength < maxUnread;
   }
 
@@ -59,8 +63,11 @@ export class Connection {
 /** The header of a message whose own could not be read. */
 const unknown: Header = { version: 5, sequence: 0n, name: { path: root } };
 
-/** Bytes that may wait for a peer that does not read: some thousand console lines. */
-const maxUnread: number = 1024 * 1024;
+/**
+ * Bytes that may wait for a peer that does not read: more than what is read of
+ * a console at once (host/fifo) becomes, were its lines of one letter each.
+ */
+const maxUnread: number = 8 * 1024 * 1024;
 
 /** Milliseconds that a peer has for reading its answer and closing. */
 const lingering = 10_000;

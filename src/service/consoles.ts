@@ -13,8 +13,8 @@ import { isWithin, type Name, type Path, printName, relativeTo } from "../core/n
 
 /** Who listens to one console. */
 export interface Subscriber {
-  /** Takes a line; false if it cannot keep up. */
-  send(line: ConsoleLine): boolean;
+  /** Takes lines; false if it cannot keep up. */
+  send(lines: readonly ConsoleLine[]): boolean;
   close(): void;
 }
 
@@ -31,6 +31,11 @@ export class Consoles {
   readonly #consoles: Map<string, Kept> = new Map();
   /** Those whose unikernel ended, the longest ago first. */
   readonly #ended: Set<string> = new Set();
+
+  /** There is a unikernel of that name, and its output goes here from now on. */
+  activate(name: Name): void {
+    this.#open(name, "active");
+  }
 
   /** The unikernel printed something. */
   output(name: Name, bytes: Uint8Array, now: number): void {
@@ -77,7 +82,7 @@ export class Consoles {
       kept.subscribers.delete(first);
       first.close();
     }
-    for (const line of kept.console.history(from)) subscriber.send(line);
+    subscriber.send(kept.console.history(from));
     kept.subscribers.add(subscriber);
     return () => {
       kept.subscribers.delete(subscriber);
@@ -114,12 +119,11 @@ export class Consoles {
   }
 
   #tell(kept: Kept, lines: readonly ConsoleLine[]): void {
-    for (const line of lines) {
-      for (const subscriber of kept.subscribers) {
-        if (subscriber.send(line)) continue;
-        kept.subscribers.delete(subscriber);
-        subscriber.close();
-      }
+    if (lines.length === 0) return;
+    for (const subscriber of kept.subscribers) {
+      if (subscriber.send(lines)) continue;
+      kept.subscribers.delete(subscriber);
+      subscriber.close();
     }
   }
 }

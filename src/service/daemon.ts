@@ -141,10 +141,10 @@ export class Daemon {
     const text = this.#consoles.knows(name) ? "subscribed" : "waiting for VM";
     connection.send(header, { kind: "success", success: { kind: "string", text } });
     const unsubscribe = this.#consoles.subscribe(name, command.from, {
-      send: ({ time, line }) =>
-        connection.send(
+      send: (lines) =>
+        connection.sendAll(
           { ...header, sequence: 0n },
-          { kind: "data", data: { kind: "console", time, line: decodeText(line) } },
+          lines.map(({ time, line }) => ({ kind: "data", data: { kind: "console", time, line: decodeText(line) } })),
         ),
       close: () => connection.socket.destroy(),
     });

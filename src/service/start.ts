@@ -126,7 +126,7 @@ async function assemble(
   const launcher = new Launcher({
     ...{ dbdir, tmpdir, cage, grace, log },
     output: (name, bytes) => consoles.output(name, bytes, Date.now()),
-    silent: (name) => consoles.deactivate(name),
+    opened: (name) => consoles.activate(name),
   });
   const preparer = new Preparer(dbdir, { dbdir, offered: tenders, allowTcg, caged: cage });
   const runner: Runner = new Runner(
@@ -139,6 +139,7 @@ async function assemble(
       reply: (client, reply) => daemon.reply(client, reply),
       image: (client) => daemon.image(client),
       ended: (effect) => ended(consoles, log, effect),
+      gone: (name) => consoles.deactivate(name),
     },
     state,
   );
