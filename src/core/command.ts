@@ -48,7 +48,7 @@ export type Command =
   | { readonly kind: "block-set"; readonly compressed: boolean; readonly data?: Uint8Array }
   | { readonly kind: "block-dump"; readonly level: number; readonly form: BlockForm };
 
-type BlockForm = "old" | "current";
+export type BlockForm = "old" | "current";
 
 /** A tap device and the bridge that it is on. */
 export interface Tap {

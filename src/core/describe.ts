@@ -79,6 +79,10 @@ function describeThing(refusal: Exclude<Refusal, { kind: AboutPolicies }>): stri
       return `block device ${refusal.device} is attached twice`;
     case "block-name-invalid":
       return `${refusal.device} is no name of a block device`;
+    case "block-too-small":
+      return `the content is larger than the block device, which has ${refusal.size} MB and keeps what it had`;
+    case "block-content-broken":
+      return `the content did not arrive whole, the block device keeps what it had: ${refusal.problem}`;
     case "block-size-zero":
       return "a block device needs at least 1 MB";
     case "typ-unsupported":

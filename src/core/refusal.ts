@@ -56,6 +56,9 @@ export type Refusal =
   /** One block device is attached to one unikernel twice. */
   | { readonly kind: "block-twice"; readonly device: string }
   | { readonly kind: "block-size-zero" }
+  /** What was to be written is larger than the device's `size` MB. */
+  | { readonly kind: "block-too-small"; readonly size: number }
+  | { readonly kind: "block-content-broken"; readonly problem: string }
   | { readonly kind: "block-name-invalid"; readonly device: string }
   | { readonly kind: "label-needed"; readonly path: Path }
   | { readonly kind: "typ-unsupported"; readonly typ: string }

@@ -7,7 +7,7 @@
  *
  * @module
  */
-import type { Command, Level, Success } from "./command.ts";
+import type { BlockForm, Command, Level, Success } from "./command.ts";
 import type { Manifest, TenderKind } from "./manifest.ts";
 import type { Name, Path } from "./name.ts";
 import type { OrderedMap } from "./ordered_map.ts";
@@ -135,9 +135,8 @@ export type Event =
       readonly now: number;
     }
   | { readonly kind: "due"; readonly name: Name; readonly run: number }
-  | { readonly kind: "block-created"; readonly name: Name; readonly client: ClientId }
-  | { readonly kind: "block-removed"; readonly name: Name; readonly client: ClientId }
-  | { readonly kind: "block-failed"; readonly name: Name; readonly client: ClientId; readonly refusal: Refusal }
+  /** What was asked of a block device is done, or with a refusal was not. */
+  | { readonly kind: "block-done"; readonly name: Name; readonly client: ClientId; readonly refusal?: Refusal }
   | { readonly kind: "shutdown" };
 
 /** What is to be done, in this order. */
@@ -157,8 +156,27 @@ export type Effect =
   | { readonly kind: "timer"; readonly name: Name; readonly run: number; readonly delay: number }
   /** One use of the image less. */
   | { readonly kind: "release-image"; readonly digest: Uint8Array }
-  | { readonly kind: "create-block"; readonly name: Name; readonly size: number; readonly client: ClientId }
+  /** Filled with what comes with the client, or left empty. */
+  | {
+      readonly kind: "create-block";
+      readonly name: Name;
+      readonly size: number;
+      readonly client: ClientId;
+      readonly filled: boolean;
+    }
   | { readonly kind: "remove-block"; readonly name: Name; readonly client: ClientId }
+  /** The content comes with the client. */
+  | { readonly kind: "fill-block"; readonly name: Name; readonly size: number; readonly client: ClientId }
+  /** The content goes to the client, before its reply; compressed at any level but 0. */
+  | {
+      readonly kind: "read-block";
+      readonly name: Name;
+      readonly client: ClientId;
+      readonly level: number;
+      readonly form: BlockForm;
+    }
+  /** The reply is the image itself. */
+  | { readonly kind: "send-image"; readonly client: ClientId; readonly digest: Uint8Array; readonly level: number }
   /** A line for the console of the unikernel, from us. */
   | {
       readonly kind: "ended";

@@ -8,6 +8,7 @@
  *
  * @module
  */
+import { blockDone, createBlock, useBlock } from "./block_change.ts";
 import { type Asked, prepared, prepareFailed, reserve, reserveReplacement } from "./change.ts";
 import type { Command, Success } from "./command.ts";
 import { insertLevels, insertPolicy, removePolicy } from "./delegation.ts";
@@ -15,11 +16,11 @@ import { blockInfo, policyInfo, unikernelInfo } from "./info.ts";
 import { destroy, due, exited, restart, started, startFailed } from "./life.ts";
 import { samePolicy } from "./policy.ts";
 import type { Refusal } from "./refusal.ts";
-import { findBlock, findPolicy, insertBlock, putBlock, removeBlock } from "./resources.ts";
+import { findPolicy } from "./resources.ts";
 import { err, ok, type Result, unreachable } from "./result.ts";
 import { checkSettings } from "./settings.ts";
 import type { Event, Request, State, Step, Unikernel } from "./state.ts";
-import { answer, commitGrants, find, preceded, refuse, replies, takeBack } from "./transition.ts";
+import { answer, commitGrants, find, preceded, refuse, replies } from "./transition.ts";
 import type { GrantChange } from "./trie.ts";
 
 export function step(state: State, event: Event): Step {
@@ -38,9 +39,7 @@ export function step(state: State, event: Event): Step {
       return exited(state, event);
     case "due":
       return due(state, event);
-    case "block-created":
-    case "block-removed":
-    case "block-failed":
+    case "block-done":
       return blockDone(state, event);
     case "shutdown":
       return shutdown(state);
@@ -114,10 +113,14 @@ function decide(state: State, asking: Asking, grants: readonly GrantChange[]): R
     case "policy-add":
     case "policy-remove":
       return changePolicy(state, asking.request, client, now);
+    case "unikernel-get":
+      return change(state, asking.request, (unikernel) => sendImage(state, asking, unikernel, command.level));
     case "block-add":
-      return addBlock(state, asking, command.size, grants);
+      return createBlock(state, { name, client, grants }, command);
     case "block-remove":
-      return dropBlock(state, asking, grants);
+    case "block-set":
+    case "block-dump":
+      return useBlock(state, { name, client, grants }, command);
     default:
       return err({ kind: "command-unsupported", command: command.kind });
   }
@@ -125,6 +128,11 @@ function decide(state: State, asking: Asking, grants: readonly GrantChange[]): R
 
 function told(state: State, { client }: Asking, success: Success): Step {
   return { state, effects: replies([client], { ok: true, success }) };
+}
+
+function sendImage(state: State, asking: Asking, { current }: Unikernel, level: number): Result<Step, Refusal> {
+  if (current === undefined) return err({ kind: "unikernel-busy", name: asking.request.name, doing: "create" });
+  return ok({ state, effects: [{ kind: "send-image", client: asking.client, digest: current.digest, level }] });
 }
 
 function create(state: State, asked: Asked, force: boolean): Result<Step, Refusal> {
@@ -165,61 +173,6 @@ function changePolicy(state: State, { name, command }: Request, client: number, 
   const same = command.kind === "policy-add" && before !== undefined && samePolicy(before, command.policy);
   const text = same ? "no modification of policy" : command.kind === "policy-add" ? "added policy" : "removed policy";
   return ok({ state: { ...state, resources }, effects: [...commitGrants(changes), ...answer(client, text)] });
-}
-
-function addBlock(
-  state: State,
-  { client, request: { name } }: Asking,
-  size: number,
-  grants: readonly GrantChange[],
-): Result<Step, Refusal> {
-  const resources = insertBlock(state.resources, name, { size, state: "creating", grants });
-  if (!resources.ok) return resources;
-  return ok({
-    state: { ...state, resources: resources.value },
-    effects: [{ kind: "create-block", name, size, client }],
-  });
-}
-
-/** It stays in the tree, in nobody's use, until its file is gone: its space is taken until then. */
-function dropBlock(
-  state: State,
-  { client, request: { name } }: Asking,
-  grants: readonly GrantChange[],
-): Result<Step, Refusal> {
-  if (name.label === undefined) return err({ kind: "label-needed", path: name.path });
-  const free = removeBlock(state.resources, name);
-  const block = findBlock(state.resources, name);
-  if (!free.ok) return free;
-  if (block === undefined) return err({ kind: "block-not-found", name });
-  if (block.state !== "ready") return err({ kind: "block-busy", name });
-  const resources = putBlock(state.resources, name, { ...block, state: "removing", grants });
-  return ok({ state: { ...state, resources }, effects: [{ kind: "remove-block", name, client }] });
-}
-
-function blockDone(
-  state: State,
-  event: Extract<Event, { kind: "block-created" | "block-removed" | "block-failed" }>,
-): Step {
-  const { name, client } = event;
-  const block = findBlock(state.resources, name);
-  if (block === undefined) return { state, effects: [] };
-  const gone = removeBlock(state.resources, name);
-  const without = gone.ok ? { ...state, resources: gone.value } : state;
-  const { grants, ...made } = block;
-  const ready = { ...state, resources: putBlock(state.resources, name, { ...made, state: "ready" }) };
-  switch (event.kind) {
-    case "block-created":
-      return { state: ready, effects: answer(client, "added block device") };
-    case "block-removed":
-      return { state: without, effects: answer(client, "removed block") };
-    case "block-failed": {
-      const undone = takeBack(block.state === "creating" ? without : ready, grants);
-      return { state: undone.state, effects: [...undone.effects, ...refuse(client, event.refusal)] };
-    }
-    default:
-      return unreachable(event);
-  }
 }
 
 /** No request is taken any more; the host stops what runs, and what is stored stays. */

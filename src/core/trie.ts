@@ -51,8 +51,8 @@ export interface GrantChange {
 export interface Block {
   /** MB. */
   readonly size: number;
-  /** Whether its file is there, still being made, or being removed. */
-  readonly state: "ready" | "creating" | "removing";
+  /** Whether its file is there for use, or what the host is doing with it. */
+  readonly state: "ready" | "creating" | "removing" | "filling" | "reading";
   /** The unikernel of the same path that has it. */
   readonly usedBy?: Label;
   /** Of one being made or removed: the policies that came with the request, taken back should it fail. */

@@ -10,6 +10,8 @@ import { constants } from "node:fs";
 import { lstat, mkdir, open, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { getegid, geteuid } from "node:process";
+import { pipeline } from "node:stream";
+import { createDeflate } from "node:zlib";
 import { type Name, parseName, printName } from "../core/name.ts";
 import { ok, type Result } from "../core/result.ts";
 import { fileName, isHashed, isNameFile, nameFile, parseFileName } from "./file_name.ts";
@@ -105,6 +107,23 @@ export function setBlock(
     const path = blockPath(dbdir, device.name);
     const filled = await attempt("fill", path, () => file.truncate(maxBytes));
     return filled.ok ? ok({ path, value: undefined }) : filled;
+  });
+}
+
+/**
+ * The content of a device, as it is now: what replaces or removes it later does not matter.
+ *
+ * @param level - of zlib; 0: as it is
+ */
+export function readBlock(
+  dbdir: string,
+  name: Name,
+  level: number,
+): Promise<Result<AsyncIterable<Uint8Array>, IoError>> {
+  const path = blockPath(dbdir, name);
+  return attempt("read", path, async () => {
+    const content = (await open(path, constants.O_RDONLY | constants.O_NOFOLLOW)).createReadStream();
+    return level === 0 ? content : pipeline(content, createDeflate({ level }), () => undefined);
   });
 }
 

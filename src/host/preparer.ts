@@ -7,20 +7,25 @@
  *
  * @module
  */
+import { readFile } from "node:fs/promises";
+import { promisify } from "node:util";
+import { deflate } from "node:zlib";
 import { decodeSolo5 } from "../codec/elf.ts";
 import type { Manifest } from "../core/manifest.ts";
 import type { Name } from "../core/name.ts";
 import type { Refusal } from "../core/refusal.ts";
 import { err, ok, type Result } from "../core/result.ts";
 import type { Prepared, Tender } from "../core/state.ts";
-import type { UnikernelConfig } from "../core/unikernel.ts";
-import { openImage, receiveImage, removeImage } from "./image.ts";
+import type { Image, UnikernelConfig } from "../core/unikernel.ts";
+import { imagePath, openImage, receiveImage, removeImage } from "./image.ts";
+import { attempt, type IoError } from "./io.ts";
 import { deriveMac } from "./mac.ts";
 import { refuseElf, refuseHost, refuseImage, refuseTender } from "./refuse.ts";
 import { findTender, type TenderOptions } from "./tender.ts";
 
-/** An image on its way here. */
-export interface IncomingImage {
+/** An image, or what is to fill a block device, on its way here. */
+export interface Upload {
+  /** Whether the bytes are a zlib stream. */
   readonly compressed: boolean;
   readonly bytes: AsyncIterable<Uint8Array>;
 }
@@ -40,11 +45,7 @@ export class Preparer {
   }
 
   /** Everything that a start needs to know; when refused, nothing is held. */
-  async prepare(
-    name: Name,
-    config: UnikernelConfig,
-    image: IncomingImage | Uint8Array,
-  ): Promise<Result<Prepared, Refusal>> {
+  async prepare(name: Name, config: UnikernelConfig, image: Upload | Uint8Array): Promise<Result<Prepared, Refusal>> {
     const digest = image instanceof Uint8Array ? ok(this.#hold(image)) : await this.#receive(config, image);
     if (!digest.ok) return digest;
     const looked = await this.#look(digest.value);
@@ -69,7 +70,15 @@ export class Preparer {
     await this.#sweep();
   }
 
-  async #receive(config: UnikernelConfig, { compressed, bytes }: IncomingImage): Promise<Result<Uint8Array, Refusal>> {
+  /** A whole image in memory, compressed at any level but 0. */
+  async read(digest: Uint8Array, level: number): Promise<Result<Image, IoError>> {
+    const path = imagePath(this.#dbdir, digest);
+    const bytes = await attempt("read", path, () => readFile(path));
+    if (!bytes.ok || level === 0) return bytes.ok ? ok({ compressed: false, bytes: bytes.value }) : bytes;
+    return ok({ compressed: true, bytes: await promisify(deflate)(bytes.value, { level }) });
+  }
+
+  async #receive(config: UnikernelConfig, { compressed, bytes }: Upload): Promise<Result<Uint8Array, Refusal>> {
     this.#arriving += 1;
     await this.#sweeping;
     const stored = await receiveImage(this.#dbdir, bytes, { compressed, maxBytes: config.memory * megabyte });

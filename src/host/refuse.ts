@@ -10,6 +10,7 @@ import { describeElf } from "../codec/describe.ts";
 import type { ElfError } from "../codec/elf.ts";
 import type { Refusal } from "../core/refusal.ts";
 import type { ImageError } from "./image.ts";
+import type { StreamError } from "./stream.ts";
 import type { TenderError } from "./tender.ts";
 
 /** An error value of this folder: its kind, and fields that say how far it got. */
@@ -32,6 +33,21 @@ export function refuseImage(error: ImageError): Refusal {
       return { kind: "image-broken", problem: spell(error) };
     default:
       return refuseHost("storing the image", error);
+  }
+}
+
+/** @param size - of the device, MB */
+export function refuseContent(error: StreamError, size: number): Refusal {
+  switch (error.kind) {
+    case "stream-too-large":
+      return { kind: "block-too-small", size };
+    case "stream-broken":
+      return { kind: "block-content-broken", problem: error.reason };
+    case "stream-corrupt":
+    case "stream-trailing":
+      return { kind: "block-content-broken", problem: spell(error) };
+    default:
+      return refuseHost("filling the block device", error);
   }
 }
 

@@ -10,11 +10,12 @@ import type { Refusal } from "../core/refusal.ts";
 import { ok, type Result, unreachable } from "../core/result.ts";
 import type { ClientId, Effect, Event, Reply, State, StoreChange } from "../core/state.ts";
 import { step } from "../core/supervisor.ts";
-import { createBlock, removeBlock } from "./block.ts";
+import { createBlock, readBlock, removeBlock, setBlock } from "./block.ts";
+import { errnoOf } from "./io.ts";
 import type { Launcher } from "./launcher.ts";
 import type { Log } from "./log.ts";
-import type { IncomingImage, Preparer } from "./preparer.ts";
-import { refuseHost } from "./refuse.ts";
+import type { Preparer, Upload } from "./preparer.ts";
+import { refuseContent, refuseHost } from "./refuse.ts";
 import type { Change, Store } from "./store.ts";
 
 /** What the runner needs around it. */
@@ -26,21 +27,26 @@ export interface Surroundings {
   readonly log: Log;
   /** Answers a client, if it is still there. */
   readonly reply: (client: ClientId, reply: Reply) => void;
-  /** The image that comes with a client's create. */
-  readonly image: (client: ClientId) => IncomingImage;
+  /** The image or the content that comes with a client's command. */
+  readonly upload: (client: ClientId) => Upload;
+  /** Hands a client what it asked for, as fast as it reads. */
+  readonly download: (effect: Of<"read-block">, content: AsyncIterable<Uint8Array>) => Promise<void>;
   readonly ended: (effect: Extract<Effect, { kind: "ended" }>) => void;
   /** There is no such unikernel any more. */
   readonly gone: (name: Name) => void;
 }
 
 type Of<K extends Effect["kind"]> = Extract<Effect, { kind: K }>;
+type BlockEffect = Of<"create-block" | "remove-block" | "fill-block" | "read-block">;
 
 export class Runner {
   readonly #around: Surroundings;
   readonly #timers: Set<NodeJS.Timeout> = new Set();
+  readonly #busy: Set<Promise<void>> = new Set();
   /** What the store could not take; it goes with the next commit. */
   readonly #unsaved: Map<string, Change> = new Map();
   #state: State;
+  #closed = false;
 
   constructor(around: Surroundings, state: State) {
     this.#around = around;
@@ -60,6 +66,16 @@ export class Runner {
 
   /** Carries out effects one after the other; what comes of one is dealt with before the next. */
   async perform(effects: readonly Effect[]): Promise<void> {
+    const performing = this.#perform(effects);
+    this.#busy.add(performing);
+    try {
+      await performing;
+    } finally {
+      this.#busy.delete(performing);
+    }
+  }
+
+  async #perform(effects: readonly Effect[]): Promise<void> {
     let failed: Refusal | undefined;
     for (const effect of effects) {
       if (effect.kind === "commit") {
@@ -71,11 +87,13 @@ export class Runner {
     }
   }
 
-  /** Ends everything that runs, keeping what is stored. */
+  /** Ends everything that runs, keeping what is stored; what was begun is finished or refused before that closes. */
   async close(): Promise<void> {
     await this.dispatch({ kind: "shutdown" });
+    this.#closed = true;
     for (const timer of this.#timers) clearTimeout(timer);
     await this.#around.launcher.close();
+    while (this.#busy.size > 0) await Promise.allSettled(this.#busy);
     await this.#around.store.close();
   }
 
@@ -100,8 +118,13 @@ export class Runner {
       case "release-image":
         await preparer.release(effect.digest);
         return undefined;
+      case "send-image":
+        await this.#sendImage(effect);
+        return undefined;
       case "create-block":
       case "remove-block":
+      case "fill-block":
+      case "read-block":
         return this.#block(effect);
       case "ended":
         ended(effect);
@@ -113,7 +136,7 @@ export class Runner {
 
   async #prepare({ name, job, config, image }: Of<"prepare">): Promise<Event> {
     const { preparer } = this.#around;
-    const source = image.kind === "client" ? this.#around.image(image.client) : image.digest;
+    const source = image.kind === "client" ? this.#around.upload(image.client) : image.digest;
     const prepared = await preparer.prepare(name, config, source);
     if (prepared.ok) return { kind: "prepared", name, job, prepared: prepared.value };
     this.#log("prepare", name, prepared.error);
@@ -140,6 +163,7 @@ export class Runner {
   }
 
   #wait({ name, run, delay }: Of<"timer">): void {
+    if (this.#closed) return;
     const timer = setTimeout(() => {
       this.#timers.delete(timer);
       this.#later({ kind: "due", name, run });
@@ -147,15 +171,57 @@ export class Runner {
     this.#timers.add(timer);
   }
 
-  async #block(effect: Of<"create-block" | "remove-block">): Promise<Event> {
-    const { dbdir } = this.#around;
+  async #block(effect: BlockEffect): Promise<Event> {
     const { name, client } = effect;
-    const making = effect.kind === "create-block";
-    const done = making ? await createBlock(dbdir, { name, size: effect.size }) : await removeBlock(dbdir, name);
-    if (done.ok) return { kind: making ? "block-created" : "block-removed", name, client };
-    const refusal = refuseHost(making ? "making the block device" : "removing the block device", done.error);
-    this.#log("block", name, refusal);
-    return { kind: "block-failed", name, client, refusal };
+    const refusal = await this.#workOnBlock(effect);
+    if (refusal === undefined) return { kind: "block-done", name, client };
+    this.#log(effect.kind, name, refusal);
+    return { kind: "block-done", name, client, refusal };
+  }
+
+  /** @returns why it could not be done */
+  async #workOnBlock(effect: BlockEffect): Promise<Refusal | undefined> {
+    const { dbdir, download } = this.#around;
+    const { name } = effect;
+    switch (effect.kind) {
+      case "create-block": {
+        const made = await createBlock(dbdir, { name, size: effect.size });
+        if (!made.ok) return refuseHost("making the block device", made.error);
+        return effect.filled ? await this.#fill(effect, true) : undefined;
+      }
+      case "remove-block": {
+        const removed = await removeBlock(dbdir, name);
+        return removed.ok ? undefined : refuseHost("removing the block device", removed.error);
+      }
+      case "fill-block":
+        return await this.#fill(effect, false);
+      case "read-block": {
+        const content = await readBlock(dbdir, name, effect.level);
+        if (!content.ok) return refuseHost("reading the block device", content.error);
+        return await settled("reading the block device", download(effect, content.value));
+      }
+      default:
+        return unreachable(effect);
+    }
+  }
+
+  /** @param fresh - whether the device goes again where it cannot be filled */
+  async #fill(effect: Of<"create-block" | "fill-block">, fresh: boolean): Promise<Refusal | undefined> {
+    const { dbdir, upload } = this.#around;
+    const { name, size, client } = effect;
+    const { bytes, compressed } = upload(client);
+    const filled = await setBlock(dbdir, { name, size }, bytes, compressed);
+    if (filled.ok) return undefined;
+    if (fresh) await removeBlock(dbdir, name);
+    return refuseContent(filled.error, size);
+  }
+
+  /** Reads and compresses an image for a client. */
+  async #sendImage({ client, digest, level }: Of<"send-image">): Promise<void> {
+    const { preparer, reply } = this.#around;
+    const image = await preparer.read(digest, level);
+    if (!image.ok) reply(client, { ok: false, refusal: refuseHost("reading the image", image.error) });
+    else reply(client, { ok: true, success: { kind: "unikernel-image", image: image.value } });
   }
 
   /** An event that nobody waits for. */
@@ -182,6 +248,16 @@ export class Runner {
 
   #log(doing: string, name: Name, refusal: Refusal): void {
     this.#around.log.warn({ doing, target: printName(name), refusal: refusal.kind }, "refused");
+  }
+}
+
+/** Why the system failed, where it did; any other throw passes. */
+async function settled(doing: string, work: Promise<void>): Promise<Refusal | undefined> {
+  try {
+    await work;
+    return undefined;
+  } catch (thrown) {
+    return refuseHost(doing, { kind: errnoOf(thrown) });
   }
 }
 

@@ -6,7 +6,7 @@
  */
 import type { Socket } from "node:net";
 import { describeDer } from "../codec/describe.ts";
-import { encodeFrame } from "../codec/frame.ts";
+import { encodeFrame, frameHeader } from "../codec/frame.ts";
 import { decodeWire, encodeWire, type Header, type Payload, type Wire } from "../codec/wire.ts";
 import { root } from "../core/name.ts";
 import { Inbox } from "../host/socket.ts";
@@ -35,8 +35,14 @@ export class Connection {
     return undefined;
   }
 
+  /** Sends one message; an image in it is not copied again. */
   send(header: Header, payload: Payload): void {
-    this.sendAll(header, [payload]);
+    if (this.socket.destroyed) return;
+    const message = encodeWire({ header, payload });
+    this.socket.cork();
+    this.socket.write(frameHeader(message.length));
+    this.socket.write(message);
+    this.socket.uncork();
   }
 
   /** Sends them in one piece. @returns false where the peer does not read and too much waits for it already */
@@ -44,6 +50,18 @@ export class Connection {
     if (this.socket.destroyed) return false;
     this.socket.write(Buffer.concat(payloads.map((payload) => encodeFrame(encodeWire({ header, payload })))));
     return this.socket.writableLength < maxUnread;
+  }
+
+  /** Sends when the peer has read what was sent before. @returns false where it is gone */
+  async sendSlowly(header: Header, payload: Payload): Promise<boolean> {
+    this.send(header, payload);
+    if (this.socket.writableNeedDrain) {
+      await new Promise<void>((resolve) => {
+        this.socket.once("drain", resolve);
+        this.socket.once("close", resolve);
+      });
+    }
+    return !this.socket.destroyed;
   }
 
   fail(header: Header, text: string): void {

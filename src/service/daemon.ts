@@ -1,6 +1,6 @@
 /**
  * The daemon's four sockets: what comes in on them becomes events of the
- * supervisor or subscriptions to consoles, and what comes of that goes back.
+ * supervisor or subscriptions, and what comes of that goes back.
  *
  * `chain.sock` takes requests of verified chains from the endpoint; the others
  * are albatross's own, for local clients, who may do anything.
@@ -9,22 +9,25 @@
  */
 import type { Socket } from "node:net";
 import { maxFrame } from "../codec/frame.ts";
-import { decodeText } from "../codec/text.ts";
-import type { Header, Payload } from "../codec/wire.ts";
-import { allowedInLeaf, type ChainRequest, type Command, serviceOf } from "../core/command.ts";
-import { describePath, describeRefusal } from "../core/describe.ts";
+import type { Header, Payload, Wire } from "../codec/wire.ts";
+import { allowedInLeaf, type ChainRequest, type Command, type Service, serviceOf } from "../core/command.ts";
+import { describeRefusal } from "../core/describe.ts";
 import { type Name, printName, sameName } from "../core/name.ts";
-import type { ClientId, Reply, Request } from "../core/state.ts";
-import type { Image } from "../core/unikernel.ts";
+import type { ClientId, Effect, Reply, Request } from "../core/state.ts";
 import type { Log } from "../host/log.ts";
-import type { IncomingImage } from "../host/preparer.ts";
+import type { Upload } from "../host/preparer.ts";
 import type { Runner } from "../host/runner.ts";
 import { Connection } from "./connection.ts";
+import { serveConsoles } from "./console_commands.ts";
 import type { Consoles } from "./consoles.ts";
+import { sendContent } from "./download.ts";
 
+/** A request that the supervisor has and has not answered. */
 interface Waiting {
   readonly answer: (reply: Reply) => void;
-  readonly image: IncomingImage;
+  readonly upload: Upload;
+  readonly connection: Connection;
+  readonly header: Header;
 }
 
 export class Daemon {
@@ -46,51 +49,39 @@ export class Daemon {
     this.#waiting.delete(client);
   }
 
-  /** The image that came with a request that waits; called by the runner. */
-  image(client: ClientId): IncomingImage {
-    return this.#waiting.get(client)?.image ?? noImage;
+  /** What came with a request that waits; called by the runner. */
+  upload(client: ClientId): Upload {
+    return this.#waiting.get(client)?.upload ?? nothing;
+  }
+
+  /** Sends what a request that waits asked for; called by the runner. */
+  async download(effect: Extract<Effect, { kind: "read-block" }>, content: AsyncIterable<Uint8Array>): Promise<void> {
+    const waiting = this.#waiting.get(effect.client);
+    if (waiting !== undefined) await sendContent(waiting.connection, waiting.header, effect, content);
   }
 
   /** vmmd.sock: one command after the other until one is answered with anything but a policy that was added. */
   async serveLocal(socket: Socket): Promise<void> {
-    const connection = new Connection(socket, maxImageFrame);
+    const connection = new Connection(socket, maxUpload);
     for (;;) {
       const wire = await connection.message();
       if (wire === undefined) break;
-      const { header, payload } = wire;
-      if (payload.kind !== "command" || serviceOf(payload.command) !== "daemon") {
-        connection.fail(header, "this socket takes commands about unikernels, policies and block devices");
-        break;
-      }
-      const { command } = payload;
-      const reply = await this.#ask({ name: header.name, command, levels: [] }, incoming(command));
-      connection.send(header, replyPayload(reply));
+      const command = localCommand(connection, wire, "daemon");
+      if (command === undefined) break;
+      const { header } = wire;
+      const reply = await this.#ask(connection, header, { name: header.name, command, levels: [] });
       if (!reply.ok || command.kind !== "policy-add") break;
     }
     await connection.close();
   }
 
-  /** chain.sock: one request of a verified chain, and perhaps an image behind it. */
-  async serveChain(socket: Socket): Promise<void> {
-    const connection = new Connection(socket, maxFrame);
-    const wire = await connection.message();
-    if (wire !== undefined) {
-      const { header, payload } = wire;
-      if (payload.kind !== "request") connection.fail(header, "this socket takes requests of verified chains");
-      else await this.#serveRequest(connection, header, payload.request);
-    }
-    await connection.close();
-  }
-
-  /** console.sock: a subscription, or the list of consoles whose unikernel is gone. */
+  /** console.sock: one command about consoles. */
   async serveConsole(socket: Socket): Promise<void> {
     const connection = new Connection(socket, maxFrame);
     const wire = await connection.message();
-    if (wire !== undefined) {
-      const { header, payload } = wire;
-      if (payload.kind === "command" && serviceOf(payload.command) === "console") {
-        await this.#console(connection, header, header.name, payload.command);
-      } else connection.fail(header, "this socket takes commands about consoles");
+    const command = wire && localCommand(connection, wire, "console");
+    if (wire !== undefined && command !== undefined) {
+      await serveConsoles(this.#consoles, connection, wire.header, wire.header.name, command);
     }
     await connection.close();
   }
@@ -103,75 +94,85 @@ export class Daemon {
     await connection.close();
   }
 
+  /** chain.sock: one request of a verified chain, and perhaps an upload behind it. */
+  async serveChain(socket: Socket): Promise<void> {
+    const connection = new Connection(socket, maxFrame);
+    const wire = await connection.message();
+    if (wire?.payload.kind === "request") await this.#serveRequest(connection, wire.header, wire.payload.request);
+    else if (wire !== undefined) connection.fail(wire.header, "this socket takes requests of verified chains");
+    await connection.close();
+  }
+
   async #serveRequest(connection: Connection, from: Header, request: ChainRequest): Promise<void> {
     const { levels, label, command } = request;
     const path = levels.map((level) => level.label);
     const name: Name = label === undefined ? { path } : { path, label };
     const header: Header = { version: 5, sequence: 0n, name };
     if (!sameName(name, from.name) || !allowedInLeaf(command)) {
-      connection.fail(header, "the request is not what the chain says");
-      return;
+      return connection.fail(header, "the request is not what the chain says");
     }
     switch (serviceOf(command)) {
       case "console":
-        return this.#console(connection, header, name, command);
+        return serveConsoles(this.#consoles, connection, header, name, command);
       case "stats":
         return connection.fail(header, "this daemon does not serve statistics");
-      case "daemon": {
-        const image = incoming(command, request.imageFollows ? connection.inbox.chunks(maxImageFrame) : undefined);
-        const reply = await this.#ask({ name, command, levels }, image);
-        connection.send(header, replyPayload(reply));
-      }
+      case "daemon":
+        await this.#ask(connection, header, { name, command, levels }, request.imageFollows);
     }
   }
 
-  async #console(connection: Connection, asked: Header, name: Name, command: Command): Promise<void> {
-    const header: Header = { ...asked, name };
-    if (command.kind === "console-list-inactive") {
-      if (name.label !== undefined)
-        return connection.fail(header, `${printName(name)} is a name, and this command needs a path`);
-      const names = this.#consoles.inactive(name.path);
-      connection.send(header, { kind: "success", success: { kind: "consoles", names } });
-      return;
-    }
-    if (command.kind !== "console-subscribe") return connection.fail(header, "this daemon opens its consoles itself");
-    if (name.label === undefined) {
-      return connection.fail(header, `${describePath(name.path)} is a path, and a console is one unikernel's`);
-    }
-    const text = this.#consoles.knows(name) ? "subscribed" : "waiting for VM";
-    connection.send(header, { kind: "success", success: { kind: "string", text } });
-    const unsubscribe = this.#consoles.subscribe(name, command.from, {
-      send: (lines) =>
-        connection.sendAll(
-          { ...header, sequence: 0n },
-          lines.map(({ time, line }) => ({ kind: "data", data: { kind: "console", time, line: decodeText(line) } })),
-        ),
-      close: () => connection.socket.destroy(),
-    });
-    await connection.inbox.anything();
-    unsubscribe();
-  }
-
-  /** Puts a request to the supervisor, and waits for its one reply. */
-  #ask(request: Request, image: IncomingImage): Promise<Reply> {
+  /**
+   * Puts a request to the supervisor, and passes its one reply on.
+   *
+   * @param imageFollows - whether an image comes as a stream behind the frame
+   */
+  async #ask(connection: Connection, header: Header, request: Request, imageFollows = false): Promise<Reply> {
     this.#clients += 1;
     const client = this.#clients;
-    return new Promise((resolve) => {
-      this.#waiting.set(client, {
-        image,
-        answer: (reply) => {
-          this.#log.info(logged(request, reply), reply.ok ? "done" : "refused");
-          resolve(reply);
-        },
-      });
-      this.#runner()
-        .dispatch({ kind: "request", client, request, now: Date.now() })
-        .catch((error: unknown) => {
-          this.#log.fatal({ err: error, command: request.command.kind }, "bug");
-          this.reply(client, { ok: false, refusal: { kind: "host-failed", doing: "the request", problem: "a bug" } });
-        });
+    const upload = uploadOf(connection, request.command, imageFollows);
+    const replied = new Promise<Reply>((answer) => {
+      this.#waiting.set(client, { answer, upload, connection, header });
     });
+    this.#runner()
+      .dispatch({ kind: "request", client, request, now: Date.now() })
+      .catch((error: unknown) => {
+        this.#log.fatal({ err: error, command: request.command.kind }, "bug");
+        this.reply(client, { ok: false, refusal: { kind: "host-failed", doing: "the request", problem: "a bug" } });
+      });
+    const reply = await replied;
+    this.#log.info(logged(request, reply), reply.ok ? "done" : "refused");
+    if (!reply.ok || request.command.kind !== "block-dump") connection.send(header, replyPayload(reply));
+    return reply;
   }
+}
+
+/** The command of a local client, if it is one for this socket; it is told otherwise. */
+function localCommand(connection: Connection, { header, payload }: Wire, service: Service): Command | undefined {
+  if (payload.kind === "command" && serviceOf(payload.command) === service) return payload.command;
+  connection.fail(header, `this socket takes commands about ${subjects[service]}`);
+  return undefined;
+}
+
+/** What comes with a command: in its frame, or in the stream behind it. */
+function uploadOf({ inbox }: Connection, command: Command, imageFollows: boolean): Upload {
+  switch (command.kind) {
+    case "unikernel-create": {
+      const { compressed, bytes } = command.image;
+      return { compressed, bytes: imageFollows ? inbox.chunks(maxUpload) : once(bytes) };
+    }
+    case "block-set": {
+      const { compressed, data } = command;
+      return { compressed, bytes: data === undefined ? inbox.chunks(Number.POSITIVE_INFINITY) : once(data) };
+    }
+    case "block-add":
+      return command.data ? { compressed: command.data.compressed, bytes: once(command.data.bytes) } : nothing;
+    default:
+      return nothing;
+  }
+}
+
+async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  yield bytes;
 }
 
 function replyPayload(reply: Reply): Payload {
@@ -180,26 +181,21 @@ function replyPayload(reply: Reply): Payload {
     : { kind: "failure", text: describeRefusal(reply.refusal) };
 }
 
-/** The image of a create: in the command, or in the stream that follows it. */
-function incoming(command: Command, stream?: AsyncIterable<Uint8Array>): IncomingImage {
-  if (command.kind !== "unikernel-create") return noImage;
-  const { compressed } = command.image;
-  return { compressed, bytes: stream ?? once(command.image) };
-}
-
-async function* once({ bytes }: Image): AsyncGenerator<Uint8Array> {
-  yield bytes;
-}
-
 function logged({ name, command, levels }: Request, reply: Reply): object {
   const what = { target: printName(name), command: command.kind, chain: levels.length };
   return reply.ok ? what : { ...what, refusal: reply.refusal.kind };
 }
 
-const noImage: IncomingImage = { compressed: false, bytes: once({ compressed: false, bytes: new Uint8Array(0) }) };
+const nothing: Upload = { compressed: false, bytes: once(new Uint8Array(0)) };
+
+const subjects: Readonly<Record<Service, string>> = {
+  daemon: "unikernels, policies and block devices",
+  console: "consoles",
+  stats: "statistics",
+};
 
 /**
  * Largest frame or stream with an image, bytes. The largest unikernels are some
  * tens of megabytes; what is read of a frame is held until its image is stored.
  */
-const maxImageFrame: number = 512 * 1024 * 1024;
+const maxUpload: number = 512 * 1024 * 1024;

@@ -70,9 +70,16 @@ async function serve(options: DaemonOptions, store: Store): Promise<Result<Runni
   if (!host.ok) return host;
   const stored = { ...readStored(store, log), blocks: blocks.value.devices };
   const first = boot(host.value, stored);
-  const { runner, daemon } = await assemble(options, store, first.state);
-  const sockets = await listen(tmpdir, daemon);
+  const { runner, daemon, launcher } = assemble(options, store, first.state);
+  let open: () => void = () => undefined;
+  const ready = new Promise<void>((resolve) => {
+    open = resolve;
+  });
+  // First of all: whoever has the sockets already is a daemon whose guests are none of ours.
+  const sockets = await listen(tmpdir, daemon, ready, log);
   if (!sockets.ok) return sockets;
+  await prepareHost(dbdir, store, launcher, log);
+  open();
   const started = runner.perform(first.effects).catch((error: unknown) => log.fatal({ err: error }, "bug"));
   log.info({ policy: host.value, unikernels: stored.unikernels.length }, "serving");
   return ok({
@@ -116,11 +123,11 @@ async function hostPolicy(dbdir: string, occupied: number): Promise<Result<Polic
   return ok({ unikernels: unlimited, cpuids, memory, block, bridges: bridges.value });
 }
 
-async function assemble(
+function assemble(
   options: DaemonOptions,
   store: Store,
   state: Runner["state"],
-): Promise<{ readonly runner: Runner; readonly daemon: Daemon }> {
+): { readonly runner: Runner; readonly daemon: Daemon; readonly launcher: Launcher } {
   const { dbdir, tmpdir, tenders, allowTcg, cage, grace, log } = options;
   const consoles = new Consoles();
   const launcher = new Launcher({
@@ -137,13 +144,19 @@ async function assemble(
       launcher,
       log,
       reply: (client, reply) => daemon.reply(client, reply),
-      image: (client) => daemon.image(client),
+      upload: (client) => daemon.upload(client),
+      download: (effect, content) => daemon.download(effect, content),
       ended: (effect) => ended(consoles, log, effect),
       gone: (name) => consoles.deactivate(name),
     },
     state,
   );
   const daemon = new Daemon(() => runner, consoles, log);
+  return { runner, daemon, launcher };
+}
+
+/** Leaves of what an earlier daemon had only what is stored. */
+async function prepareHost(dbdir: string, store: Store, launcher: Launcher, log: Log): Promise<void> {
   await prepareImages(dbdir);
   await sweepImages(
     dbdir,
@@ -151,7 +164,6 @@ async function assemble(
   );
   await launcher.clean();
   for (const fault of launcher.prepareDevices()) log.warn({ fault }, "a device of the host is not as guests need it");
-  return { runner, daemon };
 }
 
 function digestOf(record: Uint8Array): readonly Uint8Array[] {
@@ -168,7 +180,13 @@ function ended(
   consoles.note(name, `fulmar: ${describeEnd(status, failures, delay)}`, Date.now());
 }
 
-async function listen(tmpdir: string, daemon: Daemon): Promise<Result<readonly Listener[], StartError>> {
+/** @param ready - who connects before is served then */
+async function listen(
+  tmpdir: string,
+  daemon: Daemon,
+  ready: Promise<void>,
+  log: Log,
+): Promise<Result<readonly Listener[], StartError>> {
   const open: Listener[] = [];
   const serve = {
     vmmd: daemon.serveLocal.bind(daemon),
@@ -177,11 +195,14 @@ async function listen(tmpdir: string, daemon: Daemon): Promise<Result<readonly L
     stat: daemon.serveStatistics.bind(daemon),
   };
   for (const [name, one] of Object.entries(serve)) {
-    const listener = await listenUnix(
-      join(tmpdir, "util", `${name}.sock`),
-      maxConnections,
-      (socket) => void one(socket),
-    );
+    const listener = await listenUnix(join(tmpdir, "util", `${name}.sock`), maxConnections, (socket) => {
+      ready
+        .then(() => one(socket))
+        .catch((error: unknown) => {
+          log.fatal({ err: error, socket: name }, "bug");
+          socket.destroy();
+        });
+    });
     if (!listener.ok) {
       await Promise.all(open.map((socket) => socket.close()));
       return err({ step: `listening on ${name}.sock`, error: listener.error });

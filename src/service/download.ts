@@ -1,0 +1,47 @@
+/**
+ * A block device's content on its way to a client: at the client's pace in the
+ * current form, in one piece in the old one.
+ *
+ * @module
+ */
+import type { Header } from "../codec/wire.ts";
+import type { Effect } from "../core/state.ts";
+import type { Connection } from "./connection.ts";
+
+/** Sends the head, the content and the end. A client that leaves ends it. */
+export async function sendContent(
+  connection: Connection,
+  header: Header,
+  { level, form }: Extract<Effect, { kind: "read-block" }>,
+  content: AsyncIterable<Uint8Array>,
+): Promise<void> {
+  const compressed = level > 0;
+  if (form === "old") return sendWhole(connection, header, compressed, content);
+  connection.send(header, { kind: "success", success: { kind: "block-device-image", compressed } });
+  for await (const bytes of content) {
+    if (!(await connection.sendSlowly(header, { kind: "data", data: { kind: "block-bytes", bytes } }))) return;
+  }
+  connection.send(header, { kind: "data", data: { kind: "block-end" } });
+}
+
+async function sendWhole(
+  connection: Connection,
+  header: Header,
+  compressed: boolean,
+  content: AsyncIterable<Uint8Array>,
+): Promise<void> {
+  const pieces: Uint8Array[] = [];
+  let size = 0;
+  for await (const bytes of content) {
+    pieces.push(bytes);
+    size += bytes.length;
+    if (size > maxWhole) {
+      return connection.fail(header, `the content is over ${maxWhole} bytes, too much for one reply`);
+    }
+  }
+  const image = { compressed, bytes: Buffer.concat(pieces) };
+  connection.send(header, { kind: "success", success: { kind: "old-block-device-image", image } });
+}
+
+/** Bytes of a reply to the old command, which holds the whole content: it is kept in memory. */
+const maxWhole: number = 128 * 1024 * 1024;
