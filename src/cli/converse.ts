@@ -16,21 +16,28 @@ import { escapeSentence } from "./escape.ts";
 import { type Failure, failure } from "./failure.ts";
 import { type Logging, says } from "./options.ts";
 import { printConsoleLine, printHost, printSuccess } from "./print.ts";
-import type { Outcome } from "./session.ts";
+import type { Outcome, Take } from "./session.ts";
+
+/** What was asked, and who takes the answer: absent, the terminal. */
+export interface Question {
+  readonly command: Command;
+  readonly take?: Take;
+}
 
 /** Prints what comes back, to its end; a subscription's end is the peer's or the user's. */
 export async function converse(
   environment: Environment,
   options: Logging,
   connection: Connection,
-  command: Command,
+  question: Question,
 ): Promise<Outcome> {
+  const { command } = question;
   const endless = isSubscription(command);
   let subscribed = false;
   try {
     for await (const message of connection.messages(endless ? undefined : answerLimit(command))) {
       if (!message.ok) return describeConnection(message.error);
-      const failed = await print(environment, options, command, message.value);
+      const failed = await print(environment, options, question, message.value);
       if (failed !== undefined || !endless) return failed;
       subscribed = true;
     }
@@ -43,11 +50,12 @@ export async function converse(
 async function print(
   environment: Environment,
   options: Logging,
-  command: Command,
+  { command, take }: Question,
   { header, payload }: Wire,
 ): Promise<Outcome> {
   switch (payload.kind) {
     case "success":
+      if (take !== undefined) return take(payload.success);
       await environment.stdout(printSuccess(header.name, payload.success, says(options, "debug")));
       return undefined;
     case "failure":

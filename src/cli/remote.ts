@@ -3,13 +3,12 @@
  *
  * @module
  */
-import type { Command } from "../core/command.ts";
 import { err, ok, type Result } from "../core/result.ts";
 import type { Image } from "../core/unikernel.ts";
 import type { Environment } from "../host/client_environment.ts";
 import { connectRemote } from "../host/client_tls.ts";
 import type { Certificate } from "../x509/certificate.ts";
-import { converse, upload } from "./converse.ts";
+import { converse, type Question, upload } from "./converse.ts";
 import { type Credentials, readChain } from "./credentials.ts";
 import { describeTls } from "./describe.ts";
 import type { Failure } from "./failure.ts";
@@ -19,12 +18,11 @@ import type { Outcome } from "./session.ts";
 import type { Destination } from "./words.ts";
 
 /** Whom to go to, as whom, and what the leaf says. */
-export interface Errand {
+export interface Errand extends Question {
   readonly destination: Destination;
   /** What the server's certificate must come from. */
   readonly anchor: Certificate;
   readonly leaf: Credentials;
-  readonly command: Command;
   /** What follows on the connection. */
   readonly image?: Image;
 }
@@ -45,7 +43,7 @@ export async function execute(environment: Environment, options: Logging, errand
   }
   inform(environment, options, `connected to ${host} port ${port}`);
   if (errand.image !== undefined) await upload(environment, connection.value, errand.image.bytes);
-  return converse(environment, options, connection.value, errand.command);
+  return converse(environment, options, connection.value, errand);
 }
 
 /** The authority of servers: the first certificate of the file. */

@@ -31,7 +31,8 @@ export function createSend(environment: Environment): Send {
   };
 }
 
-async function sendLocal(environment: Environment, { name, command, options }: Request): Promise<Outcome> {
+async function sendLocal(environment: Environment, request: Request): Promise<Outcome> {
+  const { name, command, options } = request;
   const path = options.socket ?? `${options.tmpdir}/util/${sockets[serviceOf(command)]}.sock`;
   const connection = await connectLocal(path);
   if (!connection.ok) {
@@ -42,7 +43,7 @@ async function sendLocal(environment: Environment, { name, command, options }: R
   const payload = { kind: "command", command: compressImage(command, options.compressionLevel ?? 0) } as const;
   const wire = encodeWire({ header: { version: 5, sequence: 0n, name }, payload });
   await connection.value.send(encodeFrame(wire));
-  return converse(environment, options, connection.value, command);
+  return converse(environment, options, connection.value, request);
 }
 
 async function sendRemote(environment: Environment, request: Request, destination: Destination): Promise<Outcome> {
@@ -61,7 +62,8 @@ async function sendRemote(environment: Environment, request: Request, destinatio
   const subject = { commonName: commonName.value, command: detached.command };
   const leaf = await issueLeaf(environment, issuer.value, options.keyType, subject);
   if (!leaf.ok) return leaf.error;
-  const errand = { destination, anchor: anchor.value, leaf: leaf.value, ...detached };
+  const taken = request.take === undefined ? {} : { take: request.take };
+  const errand = { destination, anchor: anchor.value, leaf: leaf.value, ...detached, ...taken };
   return execute(environment, options, errand);
 }
 

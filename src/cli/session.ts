@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Command } from "../core/command.ts";
+import type { Command, Success } from "../core/command.ts";
 import type { Name } from "../core/name.ts";
 import type { Environment } from "../host/client_environment.ts";
 import type { Failure } from "./failure.ts";
@@ -14,7 +14,12 @@ export interface Request {
   readonly name: Name;
   readonly command: Command;
   readonly options: Networking & { readonly compressionLevel?: number };
+  /** Absent: a success is printed. */
+  readonly take?: Take;
 }
+
+/** What is done with a success in place of printing it. */
+export type Take = (success: Success) => Outcome;
 
 /** Why it failed, or undefined where it succeeded. */
 export type Outcome = Failure | undefined;
