@@ -42,6 +42,8 @@ const refusals: OneOfEach<Refusal> = {
   "block-in-use": { kind: "block-in-use", name: name("alice/data"), by: vm },
   "block-busy": { kind: "block-busy", name: vm },
   "block-twice": { kind: "block-twice", device: "data" },
+  "block-too-small": { kind: "block-too-small", size: 1111 },
+  "block-content-broken": { kind: "block-content-broken", problem: "the stream ended early" },
   "block-size-zero": { kind: "block-size-zero" },
   "block-name-invalid": { kind: "block-name-invalid", device: "_" },
   "label-needed": { kind: "label-needed", path: alice },

@@ -5,7 +5,7 @@
  * reply a client.
  */
 import { expect } from "vitest";
-import { boot } from "../../src/core/boot.ts";
+import { boot, type Stored } from "../../src/core/boot.ts";
 import type { Command, Level } from "../../src/core/command.ts";
 import type { Name } from "../../src/core/name.ts";
 import type { Policy } from "../../src/core/policy.ts";
@@ -23,8 +23,9 @@ import type {
 import { step } from "../../src/core/supervisor.ts";
 import { spell, spellName } from "./naive.ts";
 
-type Of<K extends Effect["kind"]> = Extract<Effect, { kind: K }>;
-type Pending = Of<"prepare"> | Of<"start"> | Of<"stop"> | Of<"timer"> | Of<"create-block"> | Of<"remove-block">;
+type Of<K extends Effect["kind"]> = Extract<Effect, { readonly kind: K }>;
+type BlockWork = Of<"create-block" | "remove-block" | "fill-block" | "read-block">;
+type Pending = Of<"prepare"> | Of<"start"> | Of<"stop"> | Of<"timer"> | BlockWork;
 
 export interface Guest {
   readonly name: Name;
@@ -52,11 +53,6 @@ export const well: Manner = {
   status: { kind: "exited", code: 0 },
 };
 
-export interface Stored {
-  readonly policies: ReadonlyMap<string, { readonly policy: Policy; readonly notBefore: number }>;
-  readonly unikernels: ReadonlyMap<string, { readonly name: Name; readonly record: StoredUnikernel }>;
-}
-
 type Watch = (before: State, event: Event, after: Step, host: FakeHost) => void;
 
 const failed = { kind: "host-failed", doing: "the test", problem: "told to fail" } as const;
@@ -76,9 +72,10 @@ export class FakeHost {
   readonly acknowledged = new Set<string>();
   readonly #watch: Watch;
 
-  constructor(root: Policy, watch: Watch = () => {}) {
+  constructor(root: Policy, watch: Watch = () => {}, stored: Stored = { policies: [], unikernels: [], blocks: [] }) {
     this.#watch = watch;
-    const first = boot(root, { policies: [], unikernels: [], blocks: [] });
+    for (const one of stored.unikernels) this.unikernels.set(spellName(one.name), one);
+    const first = boot(root, stored);
     this.state = first.state;
     for (const effect of first.effects) this.#perform(effect);
   }
@@ -157,8 +154,20 @@ export class FakeHost {
       case "ended":
         if (effect.delay === undefined) this.acknowledged.delete(spellName(effect.name));
         return;
-      default:
+      case "send-image":
+        expect(this.uses.get(effect.digest[0] ?? 0), "an image that is gone").toBeGreaterThan(0);
+        this.#reply({ kind: "reply", client: effect.client, reply: { ok: true, success: { kind: "empty" } } });
+        return;
+      case "prepare":
+      case "timer":
         this.pending.push(effect);
+        return;
+      default: {
+        const at = spellName(effect.name);
+        const same = this.pending.filter((other) => isBlockWork(other) && spellName(other.name) === at);
+        expect(same, "two works at once on one block device").toEqual([]);
+        this.pending.push(effect);
+      }
     }
   }
 
@@ -225,26 +234,17 @@ export class FakeHost {
       case "timer":
         this.tell({ kind: "due", name, run: effect.run });
         return;
-      case "create-block":
-        this.tell(
-          how.fine
-            ? { kind: "block-created", name, client: effect.client }
-            : { kind: "block-failed", name, client: effect.client, refusal: failed },
-        );
-        return;
-      case "remove-block":
-        this.tell(
-          how.fine
-            ? { kind: "block-removed", name, client: effect.client }
-            : { kind: "block-failed", name, client: effect.client, refusal: failed },
-        );
-        return;
+      default: {
+        const { client } = effect;
+        this.tell({ kind: "block-done", name, client, ...(how.fine ? {} : { refusal: failed }) });
+      }
     }
   }
 
   #prepare({ name, job, config, image }: Of<"prepare">, how: Manner): void {
     const first = image.kind === "stored" ? (image.digest[0] ?? 0) : how.image;
-    const gone = image.kind === "stored" && (this.uses.get(first) ?? 0) === 0;
+    const kept = [...this.unikernels.values()].some(({ record }) => record.digest[0] === first);
+    const gone = image.kind === "stored" && !kept && (this.uses.get(first) ?? 0) === 0;
     if (!how.fine || gone) {
       this.tell({ kind: "prepare-failed", name, job, refusal: failed });
       return;
@@ -275,4 +275,8 @@ export class FakeHost {
     this.pending = this.pending.filter((effect) => effect.kind !== "stop" || effect.run !== run);
     this.tell({ kind: "exited", name: guest.name, run, status, now: this.now });
   }
+}
+
+function isBlockWork(effect: Pending): effect is BlockWork {
+  return effect.kind.endsWith("-block");
 }

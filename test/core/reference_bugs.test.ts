@@ -106,6 +106,33 @@ test.for(["unikernel-create", "unikernel-destroy", "unikernel-restart", "block-a
   },
 );
 
+test.for(["block-set", "block-dump", "block-remove"] as const)(
+  "reference bug 7: %s of what is not there, in use or busy is refused at once",
+  (kind) => {
+    const command = {
+      "block-set": { kind: "block-set", compressed: false },
+      "block-dump": { kind: "block-dump", level: 0, form: "current" },
+      "block-remove": { kind: "block-remove" },
+    } as const;
+    const host = new FakeHost(wide, everyLaw);
+    const data = name("alice/data");
+    const refused = (): unknown => told(host, host.ask(data, command[kind]));
+    expect(refused()).toEqual({ kind: "block-not-found", name: data });
+    host.ask(data, { kind: "block-add", size: 1, form: "current" });
+    expect(refused()).toEqual({ kind: "block-busy", name: data });
+    host.settle();
+    outcome(host, "alice/vm", create({ blocks: [{ name: "data" }] }));
+    expect(refused()).toEqual({ kind: "block-in-use", name: data, by: name("alice/vm") });
+    outcome(host, "alice/vm", destroy);
+    host.ask(data, command[kind]);
+    expect(refused()).toEqual({ kind: "block-busy", name: data });
+    expect(outcome(host, "alice/vm", create({ blocks: [{ name: "data" }] }))).toEqual({
+      kind: "block-busy",
+      name: data,
+    });
+  },
+);
+
 test("reference bug 8: one block device attached twice is refused before anything starts", () => {
   const host = new FakeHost(wide, everyLaw);
   outcome(host, "alice/data", { kind: "block-add", size: 1, form: "current" });

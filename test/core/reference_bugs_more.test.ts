@@ -1,6 +1,6 @@
 /** Faults of the reference that a pure core can have, each by its number: from 24 on. */
 import { expect, test } from "vitest";
-import { findPolicy } from "../../src/core/resources.ts";
+import { findPolicy, usageAt } from "../../src/core/resources.ts";
 import { FakeHost, well } from "./fake_host.ts";
 import { chain, config, create, destroy, name, outcome, path, policy, running, told, wide } from "./fixture.ts";
 import { everyLaw } from "./laws.ts";
@@ -173,3 +173,36 @@ test("a policy stays although the create that brought it is refused, where anoth
   expect(running(host)).toEqual(["alice/=b"]);
   expect(findPolicy(host.state.resources, alice)).toEqual(large);
 });
+
+test("a block device that the host cannot make leaves no policy of its chain behind, and no space taken", () => {
+  const host = new FakeHost(wide, everyLaw);
+  const client = host.ask(name("alice/data"), { kind: "block-add", size: 4, form: "current" }, chain(["alice", large]));
+  host.answer(0, { ...well, fine: false });
+  expect(told(host, client)).toMatchObject({ kind: "host-failed" });
+  expect(host.policies.size).toBe(0);
+  expect(usageAt(host.state.resources, []).block).toBe(0);
+});
+
+test("a block device that the host cannot remove stays, and can be used on", () => {
+  const host = new FakeHost(wide, everyLaw);
+  outcome(host, "alice/data", { kind: "block-add", size: 4, form: "current" });
+  const client = host.ask(name("alice/data"), { kind: "block-remove" });
+  host.answer(0, { ...well, fine: false });
+  expect(told(host, client)).toMatchObject({ kind: "host-failed" });
+  expect(usageAt(host.state.resources, []).block).toBe(4);
+  expect(outcome(host, "alice/vm", create({ blocks: [{ name: "data" }] }))).toBe("created unikernel");
+});
+
+test.for([0, 1, 2])(
+  "a create that a destroy overtakes after %i answers of the host leaves no policy of its chain",
+  (answers) => {
+    const host = new FakeHost(wide, everyLaw);
+    outcome(host, "alice/vm", create());
+    const creator = host.ask(name("alice/vm"), create({}, true), chain(["alice", large]));
+    for (let left = answers; left > 0; left--) host.answer(0);
+    outcome(host, "alice/vm", destroy);
+    const refused = answers < 2;
+    expect(host.replies.get(creator)?.ok).toBe(!refused);
+    expect(host.policies.size).toBe(refused ? 0 : 1);
+  },
+);

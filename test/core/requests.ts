@@ -5,7 +5,7 @@ import type { Label, Name, Path } from "../../src/core/name.ts";
 import { type Policy, unlimited } from "../../src/core/policy.ts";
 import type { ExitStatus } from "../../src/core/restart.ts";
 import type { UnikernelConfig } from "../../src/core/unikernel.ts";
-import type { FakeHost, Manner } from "./fake_host.ts";
+import { type FakeHost, type Manner, well } from "./fake_host.ts";
 
 export type Action =
   | {
@@ -87,7 +87,15 @@ const onLabel: fc.Arbitrary<Command> = fc.oneof(
     arbitrary: fc.constantFrom(0, 1, 2, 3).map((size): Command => ({ kind: "block-add", size, form: "current" })),
   },
   { weight: 2, arbitrary: fc.constant<Command>({ kind: "block-remove" }) },
-  { weight: 1, arbitrary: fc.constant<Command>({ kind: "unikernel-info", form: "current" }) },
+  {
+    weight: 3,
+    arbitrary: fc.constantFrom<Command[]>(
+      { kind: "unikernel-info", form: "current" },
+      { kind: "unikernel-get", level: 0 },
+      { kind: "block-set", compressed: false },
+      { kind: "block-dump", level: 0, form: "current" },
+    ),
+  },
 );
 const onPath: fc.Arbitrary<Command> = fc.oneof(
   policy.map((given): Command => ({ kind: "policy-add", policy: given })),
@@ -148,28 +156,51 @@ export const actions: fc.Arbitrary<Action[]> = fc.array(
   { maxLength: 60, size: "max" },
 );
 
-/** Two unikernels that are created, replaced, restarted and destroyed over each other. */
-export const lives: fc.Arbitrary<Action[]> = fc.array(
-  fc.oneof(
-    {
-      weight: 4,
-      arbitrary: fc.record({
-        kind: fc.constant("ask" as const),
-        name: fc.constantFrom<Name[]>({ path: ["a" as Label], label: "a" as Label }, { path: [], label: "a" as Label }),
-        command: fc.oneof(
-          { weight: 4, arbitrary: create },
-          { weight: 2, arbitrary: settings.map((given): Command => ({ kind: "unikernel-restart", settings: given })) },
-          fc.constantFrom<Command[]>({ kind: "unikernel-restart" }, { kind: "unikernel-destroy" }),
-        ),
-        levels: fc.constant([]),
-        now: time,
-      }),
-    },
-    { weight: 6, arbitrary: answer },
-    { weight: 2, arbitrary: end },
-  ),
-  { maxLength: 40, size: "max" },
-);
+const life = settings.map((given) => ({ ...given, memory: Math.max(10, given.memory) }));
+
+/** Two unikernels that are created, replaced, restarted and destroyed over each other; those at `a` have block devices. */
+export const lives: fc.Arbitrary<Action[]> = fc
+  .array(
+    fc.oneof(
+      {
+        weight: 4,
+        arbitrary: fc.record({
+          kind: fc.constant("ask" as const),
+          name: often<Name>(
+            { path: ["a" as Label], label: "a" as Label },
+            { path: ["a" as Label], label: "b" as Label },
+          ),
+          command: fc.oneof(
+            {
+              weight: 5,
+              arbitrary: fc.tuple(life, often(true, false)).map(([given, replace]): Command => {
+                return { kind: "unikernel-create", config: { ...given, typ: "solo5" }, image, replace };
+              }),
+            },
+            { weight: 1, arbitrary: life.map((given): Command => ({ kind: "unikernel-restart", settings: given })) },
+            fc.constantFrom<Command[]>({ kind: "unikernel-restart" }, { kind: "unikernel-destroy" }),
+          ),
+          levels: fc.constant([]),
+          now: time,
+        }),
+      },
+      { weight: 6, arbitrary: answer },
+      { weight: 1, arbitrary: end },
+    ),
+    { maxLength: 40, size: "max" },
+  )
+  .map((list) => [...devices, ...list]);
+
+const devices: readonly Action[] = (["a", "b"] as Label[]).flatMap((one): readonly Action[] => [
+  {
+    kind: "ask",
+    name: { path: ["a" as Label], label: one },
+    command: { kind: "block-add", size: 1, form: "current" },
+    levels: [],
+    now: 0,
+  },
+  { kind: "answer", pick: 0, how: well },
+]);
 
 export function act(host: FakeHost, done: Action): void {
   switch (done.kind) {

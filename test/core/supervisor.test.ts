@@ -27,6 +27,22 @@ property(
   100,
 );
 
+property("boot brings all back that was acknowledged, wherever the daemon was killed", lives, (list) => {
+  const killed = new FakeHost(hostPolicy, everyLaw);
+  for (const one of list) act(killed, one);
+  const blocks = [...flatten(killed.state.resources).blocks.values()].map(({ path, label, value: { size } }) => {
+    return { name: { path: path.split("/").slice(0, -1) as Label[], label }, size };
+  });
+  const host = new FakeHost(hostPolicy, undefined, {
+    policies: [],
+    unikernels: [...killed.unikernels.values()],
+    blocks,
+  });
+  host.settle();
+  expect(new Set(host.runningNames())).toEqual(new Set(killed.unikernels.keys()));
+  for (const name of killed.acknowledged) expect(host.runningNames()).toContain(name);
+});
+
 /** All laws hold at every step, everybody is answered, and of what is destroyed nothing stays. */
 function everyLawHolds(list: readonly Action[]): void {
   const host = new FakeHost(hostPolicy, everyLaw);
