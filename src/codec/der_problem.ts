@@ -26,5 +26,6 @@ export type DerProblem =
   | "too-many-values"
   | "version-unknown"
   | "name-malformed"
+  | "name-repeated"
   /** Well-formed DER that the schema has no place for. */
   | "value-refused";

@@ -35,7 +35,7 @@ function toLabel(spelled: string): Label {
 
 const label = fc.constantFrom("alice", "bob", "my.vm", "x".repeat(63), ".", "9-").map(toLabel);
 
-const name: fc.Arbitrary<Name> = fc.record(
+export const name: fc.Arbitrary<Name> = fc.record(
   { path: fc.array(label, { maxLength: 4 }), label },
   { requiredKeys: ["path"] },
 );
