@@ -7,6 +7,7 @@
  * @module
  */
 import { createHash } from "node:crypto";
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { geteuid } from "node:process";
 import { type Name, printName } from "../core/name.ts";
@@ -58,6 +59,7 @@ export class Launcher {
   readonly #uids: UidPool = new UidPool();
   readonly #taps: Taps;
   readonly #running: Map<number, Running> = new Map();
+  readonly #starting: Set<Promise<unknown>> = new Set();
   #closing = false;
 
   constructor(options: LauncherOptions) {
@@ -71,19 +73,23 @@ export class Launcher {
     return [...faults, this.#taps.offloadFault].filter((fault) => fault !== undefined);
   }
 
-  /** Ends what an earlier daemon left running, and removes its taps: everything is started anew. */
+  /** Ends what an earlier daemon left running, and removes its consoles and taps: everything is started anew. */
   async clean(): Promise<void> {
     const { log, grace } = this.#options;
     const left = await adoptGuests(this.#runDir);
     if (!left.ok) log.warn({ error: left.error }, "cannot look for guests of an earlier daemon");
-    for (const found of left.ok ? left.value : []) {
-      const name = found.kind === "running" ? found.guest.name : found.name;
-      if (found.kind === "running") {
-        log.info({ target: printName(name), pid: found.guest.identity.pid }, "ending a guest of an earlier daemon");
-        await stopGuest(found.guest, grace);
-      }
-      forgetGuest(this.#runDir, name);
-    }
+    const found = left.ok ? left.value : [];
+    await Promise.all(
+      found.map(async (one) => {
+        if (one.kind === "ended") return forgetGuest(this.#runDir, one.name);
+        const { guest } = one;
+        log.info({ target: printName(guest.name), pid: guest.identity.pid }, "ending a guest of an earlier daemon");
+        const stopped = await stopGuest(guest, grace);
+        if (stopped.ok) forgetGuest(this.#runDir, guest.name);
+        else log.error({ target: printName(guest.name), error: stopped.error }, "cannot stop a guest");
+      }),
+    );
+    await rm(this.#fifoDir, { recursive: true, force: true });
     const taps = await this.#taps.list();
     if (taps.ok) await this.#taps.remove(taps.value);
   }
@@ -94,6 +100,22 @@ export class Launcher {
    * @param ended - called once, when the guest has ended and given everything back
    */
   async start(
+    run: number,
+    name: Name,
+    incarnation: Incarnation,
+    ended: (status: ExitStatus) => void,
+  ): Promise<Result<void, Refusal>> {
+    if (this.#closing) return err({ kind: "shutting-down" });
+    const starting = this.#start(run, name, incarnation, ended);
+    this.#starting.add(starting);
+    try {
+      return await starting;
+    } finally {
+      this.#starting.delete(starting);
+    }
+  }
+
+  async #start(
     run: number,
     name: Name,
     incarnation: Incarnation,
@@ -115,7 +137,6 @@ export class Launcher {
     }
     const over = this.#watch(run, guest.value, loan.value, ended);
     this.#running.set(run, { guest: guest.value, over });
-    if (this.#closing) this.stop(run);
     return ok(undefined);
   }
 
@@ -133,6 +154,7 @@ export class Launcher {
   /** Stops all guests, and waits until they have ended. */
   async close(): Promise<void> {
     this.#closing = true;
+    await Promise.allSettled(this.#starting);
     while (this.#running.size > 0) {
       for (const run of this.#running.keys()) this.stop(run);
       await Promise.all([...this.#running.values()].map(({ over }) => over));
@@ -141,6 +163,10 @@ export class Launcher {
 
   get #runDir(): string {
     return join(this.#options.tmpdir, "guest");
+  }
+
+  get #fifoDir(): string {
+    return join(this.#options.tmpdir, "fifo");
   }
 
   async #watch(run: number, guest: Guest, loan: Loan, ended: (status: ExitStatus) => void): Promise<void> {
@@ -173,8 +199,7 @@ export class Launcher {
       if (!lent.ok) return fail(refuseHost("lending the block device", lent.error));
       loan = { ...loan, blocks: [...loan.blocks, device.name] };
     }
-    const fifos = join(this.#options.tmpdir, "fifo");
-    const console = await openConsole(fifos, name, (bytes) => this.#options.output(name, bytes));
+    const console = await openConsole(this.#fifoDir, name, (bytes) => this.#options.output(name, bytes));
     if (!console.ok) return fail(refuseHost("opening the console", console.error));
     this.#options.opened(name);
     return ok({ ...loan, console: console.value });
