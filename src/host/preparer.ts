@@ -50,7 +50,9 @@ export class Preparer {
     if (!digest.ok) return digest;
     const looked = await this.#look(digest.value);
     if (!looked.ok) {
-      await this.release(digest.value);
+      // A stored image stays: after a start of the daemon nobody may hold it but the record of its unikernel.
+      if (image instanceof Uint8Array) this.#let(image);
+      else await this.release(digest.value);
       return looked;
     }
     const macs = config.bridges.map(({ netif, mac }) => mac ?? deriveMac(netif, name));
@@ -59,14 +61,8 @@ export class Preparer {
 
   /** One use less; with the last one the image goes, once nothing is arriving that could be the same. */
   async release(digest: Uint8Array): Promise<void> {
-    const key = keyOf(digest);
-    const uses = (this.#held.get(key) ?? 0) - 1;
-    if (uses > 0) {
-      this.#held.set(key, uses);
-      return;
-    }
-    this.#held.delete(key);
-    this.#unused.set(key, digest);
+    if (this.#let(digest) > 0) return;
+    this.#unused.set(keyOf(digest), digest);
     await this.#sweep();
   }
 
@@ -103,6 +99,15 @@ export class Preparer {
     const key = keyOf(digest);
     this.#held.set(key, (this.#held.get(key) ?? 0) + 1);
     return digest;
+  }
+
+  /** @returns the uses that are left */
+  #let(digest: Uint8Array): number {
+    const key = keyOf(digest);
+    const uses = (this.#held.get(key) ?? 0) - 1;
+    if (uses > 0) this.#held.set(key, uses);
+    else this.#held.delete(key);
+    return uses;
   }
 
   async #look(digest: Uint8Array): Promise<Result<{ readonly manifest: Manifest; readonly tender: Tender }, Refusal>> {
