@@ -10,6 +10,7 @@ import { addAuthority } from "./authority.ts";
 import { addBlock } from "./block.ts";
 import { addCertificate } from "./certificate.ts";
 import { addConsole } from "./console.ts";
+import { addDump } from "./dump.ts";
 import { failure, statuses } from "./failure.ts";
 import type { Logging } from "./options.ts";
 import { addPolicy } from "./policy.ts";
@@ -17,6 +18,7 @@ import { report } from "./report.ts";
 import { createSend } from "./send.ts";
 import type { Outcome, Send } from "./session.ts";
 import { addUnikernel } from "./unikernel.ts";
+import { addUpdate } from "./update.ts";
 
 /**
  * Runs one command line.
@@ -70,4 +72,4 @@ function loggingOf(program: CommanderCommand): Logging {
   );
 }
 
-const families = [addUnikernel, addConsole, addPolicy, addBlock, addCertificate, addAuthority];
+const families = [addUnikernel, addUpdate, addConsole, addPolicy, addBlock, addCertificate, addAuthority, addDump];
