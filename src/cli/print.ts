@@ -128,7 +128,8 @@ function below(asked: Name, name: Name): Name {
   return { ...name, path: [...asked.path, ...name.path] };
 }
 
-function printTitle(name: Name): string {
+/** `[unikernel: alice:web]`, of paths too. */
+export function printTitle(name: Name): string {
   return `[unikernel: ${printName(name)}]`;
 }
 

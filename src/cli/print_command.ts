@@ -1,11 +1,12 @@
 /**
- * Commands as `sign` shows them to whom is asked to sign.
+ * Commands as `sign` shows them to whom is asked to sign, and configurations as dumps list them.
  *
  * @module
  */
+import type { Unikernel } from "../codec/config.ts";
 import type { Command } from "../core/command.ts";
 import { printMac } from "../core/tender.ts";
-import { hostBridge, hostDevice, type Settings, type UnikernelConfig } from "../core/unikernel.ts";
+import { hostBridge, hostDevice, type Settings } from "../core/unikernel.ts";
 import { escapeText } from "./escape.ts";
 import { printFailBehaviour, printPolicy, printTime } from "./print.ts";
 
@@ -15,7 +16,7 @@ export function printCommand(command: Command): string {
     case "policy-add":
       return `policy add ${printPolicy(command.policy)}`;
     case "unikernel-create":
-      return `unikernel ${command.replace ? "force create" : "create"} ${printConfig(command)}`;
+      return `unikernel ${command.replace ? "force create" : "create"} ${printConfig(command, false)}`;
     case "unikernel-restart":
       return command.settings === undefined
         ? "unikernel restart"
@@ -37,14 +38,13 @@ export function printCommand(command: Command): string {
   }
 }
 
-function printConfig({
-  config,
-  image,
-}: {
-  readonly config: UnikernelConfig;
-  readonly image: { compressed: boolean; bytes: Uint8Array };
-}): string {
-  return `typ ${config.typ} compression ${image.compressed} image ${image.bytes.length} bytes ${printSettings(config)}`;
+/** @param showArguments - whether guest arguments, which may be secrets, are shown */
+export function printConfig({ config, image }: Unikernel, showArguments: boolean): string {
+  return [
+    `typ ${config.typ === "solo5" ? "solo5" : "BHyve"} compression ${image.compressed} image ${image.bytes.length} bytes`,
+    printSettings(config),
+    ...(showArguments ? [`argv ${escapeText(config.arguments?.join(" ") ?? "no")}`] : []),
+  ].join(" ");
 }
 
 function printSettings(settings: Settings): string {

@@ -8,7 +8,7 @@ import { once } from "node:events";
 import { promisify } from "node:util";
 import type { Result } from "../core/result.ts";
 import { type KeyType, keyOptions } from "../x509/keys.ts";
-import { appendToFile, type FileError, readFile, writeFile } from "./client_files.ts";
+import { appendToFile, createFile, type FileError, readFile, writeFile } from "./client_files.ts";
 
 export interface Environment {
   /** Resolves when its reader has kept up. */
@@ -22,6 +22,8 @@ export interface Environment {
   readonly generateKey: (type: KeyType) => Promise<KeyObject>;
   readonly readFile: (path: string) => Promise<Result<Uint8Array, FileError>>;
   readonly writeFile: (path: string, content: Uint8Array | string, mode: number) => Promise<Result<void, FileError>>;
+  /** As writeFile, but never in the place of another file. */
+  readonly createFile: (path: string, content: Uint8Array | string, mode: number) => Promise<Result<void, FileError>>;
   readonly appendFile: (path: string, text: string) => Promise<Result<void, FileError>>;
 }
 
@@ -47,6 +49,7 @@ export function directoryEnvironment(cwd: string): Omit<Environment, "stdout" | 
     generateKey,
     readFile: (path) => readFile(cwd, path),
     writeFile: (path, content, mode) => writeFile(cwd, path, content, mode),
+    createFile: (path, content, mode) => createFile(cwd, path, content, mode),
     appendFile: (path, text) => appendToFile(cwd, path, text),
   };
 }

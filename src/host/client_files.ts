@@ -4,7 +4,7 @@
  * @module
  */
 import { randomBytes } from "node:crypto";
-import { appendFile, open, readFile as readWhole, rename, rm } from "node:fs/promises";
+import { appendFile, link, open, readFile as readWhole, rename, rm } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { err, ok, type Result } from "../core/result.ts";
 
@@ -26,24 +26,39 @@ export async function writeFile(
   content: Uint8Array | string,
   mode: number,
 ): Promise<Result<void, FileError>> {
-  return attempt(path, async () => {
-    const target = resolve(cwd, path);
-    const draft = join(dirname(target), `.fulmar-${randomBytes(6).toString("hex")}`);
+  return attempt(path, () => putInPlace(resolve(cwd, path), content, mode, rename));
+}
+
+/** Puts a new file in place in one step; EEXIST where there is one of that name, which stays as it is. */
+export async function createFile(
+  cwd: string,
+  path: string,
+  content: Uint8Array | string,
+  mode: number,
+): Promise<Result<void, FileError>> {
+  return attempt(path, () => putInPlace(resolve(cwd, path), content, mode, link));
+}
+
+async function putInPlace(
+  target: string,
+  content: Uint8Array | string,
+  mode: number,
+  place: (draft: string, target: string) => Promise<void>,
+): Promise<void> {
+  const draft = join(dirname(target), `.fulmar-${randomBytes(6).toString("hex")}`);
+  try {
+    const file = await open(draft, "wx", mode);
     try {
-      const file = await open(draft, "wx", mode);
-      try {
-        await file.chmod(mode);
-        await file.writeFile(content);
-        await file.sync();
-      } finally {
-        await file.close();
-      }
-      await rename(draft, target);
-    } catch (error) {
-      await rm(draft, { force: true });
-      throw error;
+      await file.chmod(mode);
+      await file.writeFile(content);
+      await file.sync();
+    } finally {
+      await file.close();
     }
-  });
+    await place(draft, target);
+  } finally {
+    await rm(draft, { force: true });
+  }
 }
 
 export async function appendToFile(cwd: string, path: string, text: string): Promise<Result<void, FileError>> {
