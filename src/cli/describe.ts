@@ -4,7 +4,6 @@
  * @module
  */
 import { describeDer } from "../codec/describe.ts";
-import type { InflateError } from "../codec/zlib.ts";
 import { describeRefusal } from "../core/describe.ts";
 import type { DeviceMismatch } from "../core/manifest.ts";
 import { unreachable } from "../core/result.ts";
@@ -83,22 +82,6 @@ export function describeDevices(error: DeviceMismatch): Failure {
 /** An operating system's code, such as ECONNREFUSED, where there are words for it. */
 export function describeCode(code: string): string {
   return reasons[code] ?? code;
-}
-
-/** What of an image, without its subject: `is no zlib stream`. */
-export function describeInflate(error: InflateError): string {
-  switch (error.kind) {
-    case "inflate-too-large":
-      return `is more than ${error.limit} bytes once inflated`;
-    case "inflate-truncated":
-      return "is a zlib stream that ends too early";
-    case "inflate-trailing":
-      return `is a zlib stream with ${error.length} bytes behind it`;
-    case "inflate-corrupt":
-      return "is no zlib stream";
-    default:
-      return unreachable(error);
-  }
 }
 
 const reasons: Readonly<Record<string, string | undefined>> = {

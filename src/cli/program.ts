@@ -11,7 +11,6 @@ import { addBlock } from "./block.ts";
 import { addCertificate } from "./certificate.ts";
 import { addConsole } from "./console.ts";
 import { addDump } from "./dump.ts";
-import { addDump } from "./dump.ts";
 import { failure, statuses } from "./failure.ts";
 import type { Logging } from "./options.ts";
 import { addPolicy } from "./policy.ts";
