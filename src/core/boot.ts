@@ -20,9 +20,9 @@ export interface Stored {
 
 /** Reserves all that was stored, asking no policy: what was there stays. */
 export function boot(host: Policy, stored: Stored): Step {
-  let resources: Resources<Unikernel> = putGrant(empty, [], { policy: host, notBefore: 0, used: 0 });
+  let resources: Resources<Unikernel> = putGrant(empty, [], { policy: host, notBefore: 0, used: 0, shared: true });
   for (const { path, policy, notBefore } of stored.policies) {
-    if (path.length > 0) resources = putGrant(resources, path, { policy, notBefore, used: 0 });
+    if (path.length > 0) resources = putGrant(resources, path, { policy, notBefore, used: 0, shared: true });
   }
   for (const { name, size } of stored.blocks) resources = putBlock(resources, name, { size, state: "ready" });
   const effects: Effect[] = [];

@@ -61,7 +61,7 @@ export function insertPolicy<U>(
 ): Result<Granted<U>, Refusal> {
   const refusal = aboveAllows(resources, path, policy);
   if (refusal !== undefined) return err(refusal);
-  return ok(put({ resources, changes: [] }, path, { policy, notBefore: now, used: 0 }));
+  return ok(put({ resources, changes: [] }, path, { policy, notBefore: now, used: 0, shared: false }));
 }
 
 /** Takes the policy at a path away; those above still bind. The root's stays. */
@@ -98,14 +98,14 @@ function insertLevel<U>(
 ): Result<Granted<U>, Refusal> {
   const before = findGrant(granted.resources, path);
   const { policy, notBefore } = level;
-  if (before !== undefined && notBefore < before.notBefore) return ok(touch(granted, path, { ...before, used }));
-  if (before !== undefined && samePolicy(before.policy, policy) && notBefore === before.notBefore) {
-    return ok(touch(granted, path, { ...before, used }));
+  if (before !== undefined && notBefore <= before.notBefore) {
+    if (notBefore < before.notBefore || samePolicy(before.policy, policy))
+      return ok(touch(granted, path, before, used));
   }
   const refusal = aboveAllows(granted.resources, path, policy);
   if (refusal !== undefined) return err(refusal);
   const room = before === undefined ? makeRoom(granted, path, chain) : ok(granted);
-  return room.ok ? ok(put(room.value, path, { policy, notBefore, used })) : room;
+  return room.ok ? ok(put(room.value, path, { policy, notBefore, used, shared: false })) : room;
 }
 
 /** Why the policies above `path`, the root's excepted, do not allow this one, if they do not. */
@@ -146,9 +146,12 @@ function put<U>({ resources, changes }: Granted<U>, path: Path, after: Grant): G
   return { resources: putGrant(resources, path, after), changes: [...changes, change] };
 }
 
-/** Notes the use of a grant; that alone is not worth a write to the store. */
-function touch<U>(granted: Granted<U>, path: Path, grant: Grant): Granted<U> {
-  return { ...granted, resources: putGrant(granted.resources, path, grant) };
+/** Notes the use of a grant, as far as that says anything new; it alone is not worth a write to the store. */
+function touch<U>(granted: Granted<U>, path: Path, grant: Grant, used: number): Granted<U> {
+  const { policy, notBefore, shared } = grant;
+  const bounded = path.length > 1;
+  if (shared && !bounded) return granted;
+  return { ...granted, resources: putGrant(granted.resources, path, { policy, notBefore, used, shared: true }) };
 }
 
 function drop<U>({ resources, changes }: Granted<U>, path: Path): Granted<U> {

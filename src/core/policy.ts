@@ -72,9 +72,13 @@ export function samePolicy(a: Policy, b: Policy): boolean {
     a.unikernels === b.unikernels &&
     a.memory === b.memory &&
     a.block === b.block &&
-    a.cpuids.join() === b.cpuids.join() &&
-    a.bridges.join("\0") === b.bridges.join("\0")
+    sameList(a.cpuids, b.cpuids) &&
+    sameList(a.bridges, b.bridges)
   );
+}
+
+function sameList<T>(a: readonly T[], b: readonly T[]): boolean {
+  return a.length === b.length && a.every((item, index) => item === b[index]);
 }
 
 /** Ascending and without duplicates: the form of every set in a policy. */

@@ -39,6 +39,8 @@ export interface Grant {
   readonly notBefore: number;
   /** When a request last came through it, in requests since the start. */
   readonly used: number;
+  /** Whether any came through it since the one that brought it: then it stays, should that one be refused in the end. */
+  readonly shared: boolean;
 }
 
 /** What came into force, changed or went at one path. */
@@ -64,8 +66,9 @@ export interface Tenant<U> {
   readonly unikernel: U;
 }
 
+/** Always with the same members in the same order: the hot path makes some ten of them a request. */
 export interface Node<U> {
-  readonly grant?: Grant;
+  readonly grant: Grant | undefined;
   readonly unikernels: OrderedMap<Label, Tenant<U>>;
   readonly blocks: OrderedMap<Label, Block>;
   readonly children: OrderedMap<Label, Node<U>>;
@@ -74,11 +77,14 @@ export interface Node<U> {
   readonly grants: number;
 }
 
+const noUsage: Usage = { unikernels: 0, memory: 0, block: 0 };
+
 export const emptyNode: Node<never> = {
+  grant: undefined,
   unikernels: undefined,
   blocks: undefined,
   children: undefined,
-  usage: { unikernels: 0, memory: 0, block: 0 },
+  usage: noUsage,
   grants: 0,
 };
 
@@ -110,44 +116,56 @@ export function updateAt<U>(top: Node<U>, path: Path, change: (node: Node<U>) =>
   const before = lookup(top.children, label) ?? emptyNode;
   const after = updateAt(before, path, change, depth + 1);
   return {
-    ...top,
+    grant: top.grant,
+    unikernels: top.unikernels,
+    blocks: top.blocks,
     children: isEmpty(after) ? remove(top.children, label) : insert(top.children, label, after),
-    usage: addUsage(subtractUsage(top.usage, before.usage), after.usage),
+    usage: exchanged(top.usage, before.usage, after.usage),
     grants: top.grants - before.grants + after.grants,
   };
 }
 
 /** A node with its grant set, or taken away. */
 export function withGrant<U>(node: Node<U>, grant: Grant | undefined): Node<U> {
-  const { grant: before, ...rest } = node;
-  const grants = node.grants + (grant ? 1 : 0) - (before ? 1 : 0);
-  return grant === undefined ? { ...rest, grants } : { ...rest, grants, grant };
+  const { unikernels, blocks, children, usage } = node;
+  const grants = node.grants + (grant ? 1 : 0) - (node.grant ? 1 : 0);
+  return { grant, unikernels, blocks, children, usage, grants };
 }
 
 /** A node with a unikernel put, replaced or (undefined) removed. */
 export function withTenant<U>(node: Node<U>, label: Label, tenant: Tenant<U> | undefined): Node<U> {
   const before = lookup(node.unikernels, label);
-  const released = before ? subtractUsage(node.usage, tenantUsage(before.demand)) : node.usage;
-  return {
-    ...node,
-    unikernels: tenant ? insert(node.unikernels, label, tenant) : remove(node.unikernels, label),
-    usage: tenant ? addUsage(released, tenantUsage(tenant.demand)) : released,
-  };
+  const { grant, blocks, children, grants } = node;
+  const unikernels = tenant ? insert(node.unikernels, label, tenant) : remove(node.unikernels, label);
+  const usage = exchanged(node.usage, tenantUsage(before), tenantUsage(tenant));
+  return { grant, unikernels, blocks, children, usage, grants };
 }
 
 /** A node with a block device put, replaced or (undefined) removed. */
 export function withBlock<U>(node: Node<U>, label: Label, block: Block | undefined): Node<U> {
-  const before = lookup(node.blocks, label)?.size ?? 0;
-  return {
-    ...node,
-    blocks: block ? insert(node.blocks, label, block) : remove(node.blocks, label),
-    usage: { ...node.usage, block: node.usage.block - before + (block?.size ?? 0) },
-  };
+  const before = lookup(node.blocks, label);
+  const { grant, unikernels, children, grants } = node;
+  const blocks = block ? insert(node.blocks, label, block) : remove(node.blocks, label);
+  const usage = exchanged(node.usage, blockUsage(before), blockUsage(block));
+  return { grant, unikernels, blocks, children, usage, grants };
 }
 
-/** What one unikernel adds to the sums. */
-function tenantUsage(demand: Demand): Usage {
-  return { unikernels: 1, memory: demand.memory, block: 0 };
+function tenantUsage<U>(tenant: Tenant<U> | undefined): Usage {
+  return tenant === undefined ? noUsage : { unikernels: 1, memory: tenant.demand.memory, block: 0 };
+}
+
+function blockUsage(block: Block | undefined): Usage {
+  return block === undefined ? noUsage : { unikernels: 0, memory: 0, block: block.size };
+}
+
+/** A sum in which one part became another. */
+function exchanged(sum: Usage, before: Usage, after: Usage): Usage {
+  if (before === after) return sum;
+  return {
+    unikernels: sum.unikernels - before.unikernels + after.unikernels,
+    memory: sum.memory - before.memory + after.memory,
+    block: sum.block - before.block + after.block,
+  };
 }
 
 /**
@@ -184,12 +202,4 @@ function isEmpty<U>(node: Node<U>): boolean {
     node.blocks === undefined &&
     node.children === undefined
   );
-}
-
-function addUsage(a: Usage, b: Usage): Usage {
-  return { unikernels: a.unikernels + b.unikernels, memory: a.memory + b.memory, block: a.block + b.block };
-}
-
-function subtractUsage(a: Usage, b: Usage): Usage {
-  return { unikernels: a.unikernels - b.unikernels, memory: a.memory - b.memory, block: a.block - b.block };
 }
