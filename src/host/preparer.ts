@@ -119,7 +119,9 @@ export class Preparer {
     const { target, abi } = manifest.value;
     if (target !== "hvt" && target !== "spt" && target !== "virtio") return err({ kind: "target-unsupported", target });
     const tender = await findTender(target, abi, this.#tenders);
-    return tender.ok ? ok({ manifest: manifest.value, tender: tender.value }) : err(refuseTender(tender.error, abi));
+    return tender.ok
+      ? ok({ manifest: manifest.value, tender: tender.value })
+      : err(refuseTender(tender.error, target, abi));
   }
 }
 

@@ -8,6 +8,7 @@
  */
 import { describeElf } from "../codec/describe.ts";
 import type { ElfError } from "../codec/elf.ts";
+import type { TenderKind } from "../core/manifest.ts";
 import type { Refusal } from "../core/refusal.ts";
 import type { ImageError } from "./image.ts";
 import type { StreamError } from "./stream.ts";
@@ -55,14 +56,15 @@ export function refuseElf(error: ElfError): Refusal {
   return { kind: "image-not-solo5", problem: describeElf(error) };
 }
 
-export function refuseTender(error: TenderError, abi: number): Refusal {
+export function refuseTender(error: TenderError, tender: TenderKind, abi: number): Refusal {
   switch (error.kind) {
     case "tender-not-offered":
       return error;
     case "tender-missing":
-      return { kind: "tender-missing", tender: error.tender, abi };
+    case "tender-wrong-abi":
+      return { kind: error.kind, tender, abi };
     default:
-      return { kind: "tender-unusable", tender: "tender" in error ? error.tender : "hvt", problem: spell(error) };
+      return { kind: "tender-unusable", tender, problem: spell(error) };
   }
 }
 
@@ -72,7 +74,8 @@ function spell(error: HostError): string {
     if (field === "kind" || field === "path") return [];
     if (typeof value === "object" && value !== null && "kind" in value)
       return [spell({ kind: String(value.kind), ...value })];
-    return typeof value === "number" || typeof value === "string" ? [`${field} ${value}`] : [];
+    const word = typeof value === "number" || (typeof value === "string" && !value.startsWith("/"));
+    return word ? [`${field} ${value}`] : [];
   });
   return [error.kind.replaceAll("-", " "), ...fields].join(", ");
 }
