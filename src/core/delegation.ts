@@ -49,7 +49,7 @@ export function insertLevels<U>(
 }
 
 /**
- * Sets the policy at a path by a local command.
+ * Sets the policy at a path by a local command; until a chain brings another, it is never evicted.
  *
  * @param now - ms since the Unix epoch: the command counts as a certificate of that time
  */
@@ -61,7 +61,9 @@ export function insertPolicy<U>(
 ): Result<Granted<U>, Refusal> {
   const refusal = aboveAllows(resources, path, policy);
   if (refusal !== undefined) return err(refusal);
-  return ok(put({ resources, changes: [] }, path, { policy, notBefore: now, used: 0, shared: false }));
+  return ok(
+    put({ resources, changes: [] }, path, { policy, notBefore: now, used: Number.POSITIVE_INFINITY, shared: false }),
+  );
 }
 
 /** Takes the policy at a path away; those above still bind. The root's stays. */
@@ -151,7 +153,11 @@ function touch<U>(granted: Granted<U>, path: Path, grant: Grant, used: number): 
   const { policy, notBefore, shared } = grant;
   const bounded = path.length > 1;
   if (shared && !bounded) return granted;
-  return { ...granted, resources: putGrant(granted.resources, path, { policy, notBefore, used, shared: true }) };
+  const latest = Math.max(used, grant.used);
+  return {
+    ...granted,
+    resources: putGrant(granted.resources, path, { policy, notBefore, used: latest, shared: true }),
+  };
 }
 
 function drop<U>({ resources, changes }: Granted<U>, path: Path): Granted<U> {

@@ -17,11 +17,14 @@ export type Macs = OrderedMap<string, Name>;
 /** The map with the devices' addresses taken by `name`, or who has one of them already. */
 export function claimMacs(macs: Macs, name: Name, devices: readonly Attached[]): Result<Macs, Refusal> {
   let claimed = macs;
+  const own = new Set<string>();
   for (const device of devices) {
     if (device.kind !== "net") continue;
     const { bridge, mac } = device;
     const by = lookup(claimed, key(bridge, mac));
-    if (by !== undefined && !sameName(by, name)) return err({ kind: "mac-taken", bridge, mac, by });
+    const taken = by !== undefined && (!sameName(by, name) || own.has(key(bridge, mac)));
+    if (taken) return err({ kind: "mac-taken", bridge, mac, by });
+    own.add(key(bridge, mac));
     claimed = insert(claimed, key(bridge, mac), name);
   }
   return ok(claimed);

@@ -5,13 +5,17 @@
  *
  * @module
  */
+import type { Name } from "./name.ts";
 
 export interface Timeval {
   readonly seconds: bigint;
   readonly microseconds: number;
 }
 
-/** getrusage(2), field for field. `maxrss` in KiB. */
+/**
+ * getrusage(2), field for field. What Linux does not tell of another process is 0, and `maxrss` is what is resident now,
+ * in pages: so does albatross, and what is collected stays comparable.
+ */
 export interface Rusage {
   readonly utime: Timeval;
   readonly stime: Timeval;
@@ -31,7 +35,7 @@ export interface Rusage {
   readonly nivcsw: bigint;
 }
 
-/** The tender's memory. Sizes as the host tells them, `runtime` in µs. */
+/** The tender's memory: `vsize` in bytes, the other sizes in pages, `runtime` in µs. */
 export interface KinfoMem {
   readonly vsize: bigint;
   readonly rss: bigint;
@@ -70,4 +74,10 @@ export interface Statistics {
   readonly interfaces: readonly Interface[];
   readonly vmm?: readonly { readonly key: string; readonly value: bigint }[];
   readonly memory?: KinfoMem;
+}
+
+/** The names whose subscribers hear of `name`: itself, and every path that it is in, the nearest first. */
+export function* namesAbout(name: Name): Generator<Name> {
+  if (name.label !== undefined) yield name;
+  for (let depth = name.path.length; depth >= 0; depth--) yield { path: name.path.slice(0, depth) };
 }

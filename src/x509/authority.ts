@@ -63,15 +63,14 @@ function readCommand(leaf: Certificate): Result<Command, AuthorityError> {
   return allowedInLeaf(command.value) ? command : err({ kind: "command-not-allowed", command: command.value.kind });
 }
 
-/** Absent: the path itself is meant. `policy info` is always about the path, but its label must be one (as albatross). */
+/** Absent: the path itself is meant. `policy info` is always about the path, but keeps a label, which its reply repeats. */
 function readLeafLabel(leaf: Certificate, command: Command): Result<Label | undefined, AuthorityError> {
   const { commonName = "" } = leaf.subject;
   if (pathNames.has(commonName)) {
     return namesBlock(command) ? err({ kind: "label-needed", command: command.kind }) : ok(undefined);
   }
   const label = parseLabel(commonName);
-  if (!label.ok) return err({ kind: "common-name-bad", at: 0, error: label.error });
-  return ok(command.kind === "policy-info" ? undefined : label.value);
+  return label.ok ? label : err({ kind: "common-name-bad", at: 0, error: label.error });
 }
 
 function namesBlock(command: Command): boolean {

@@ -42,9 +42,7 @@ function pathOf({ levels }: Authority, depth: number): string {
 test.for(verdicts.filter(({ ok }) => ok))("readAuthority takes $file for $name, as albatross", (verdict) => {
   const read = must(readGolden(verdict.file));
   const path = read.levels.map(({ label }) => label);
-  // The label of a policy info means nothing and is dropped.
-  const name = verdict.command === "policy info" ? verdict.name.replace(/[^:]*$/, "") : verdict.name;
-  expect(printName(read.label === undefined ? { path } : { path, label: read.label })).toBe(name);
+  expect(printName(read.label === undefined ? { path } : { path, label: read.label })).toBe(verdict.name);
   const policies = read.levels.map((level, index) => [pathOf(read, index + 1), printPolicy(level.policy)]);
   expect(policies.reverse()).toEqual(verdict.policies);
   const command = verdict.command.replaceAll(" ", "-").replace("force-", "").replace("stat-", "stats-");
@@ -115,9 +113,9 @@ test.for(["", ".", ":", undefined])("a leaf of the common name %j is about its p
   }
 });
 
-test("readAuthority ignores the label of a policy info", () => {
+test("readAuthority keeps the label of a policy info", () => {
   const found = must(read(leaf(alice, { name: "x", command: { kind: "policy-info" } }), alice));
-  expect(found).not.toHaveProperty("label");
+  expect(found.label).toBe("x");
 });
 
 test.for<[string, Shape, AuthorityError["kind"]]>([
