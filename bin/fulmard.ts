@@ -5,19 +5,36 @@
  * @module
  */
 import { geteuid } from "node:process";
-import { parseDaemonWords } from "../src/cli/daemon_options.ts";
+import { type Migration, parseDaemonWords } from "../src/cli/daemon_options.ts";
 import { createLog } from "../src/host/log.ts";
+import { exportState, importState } from "../src/service/migrate.ts";
+import { describeMigration } from "../src/service/migrate_describe.ts";
 import { startDaemon } from "../src/service/start.ts";
 
 const words = parseDaemonWords(process.argv.slice(2));
-const log = createLog("fulmard", words.verbose);
-const cage = words.cage && geteuid?.() === 0;
-const daemon = await startDaemon({ ...words, cage, grace: words.grace * 1000, log });
-if (daemon.ok) {
-  process.stdout.write(`serving ${words.tmpdir}/util/{chain,vmmd,console,stat}.sock\n`);
-  const stop = (): void => void daemon.value.stop().then(() => process.exit(0));
-  for (const signal of ["SIGTERM", "SIGINT"]) process.once(signal, stop);
-} else {
-  log.fatal(daemon.error, `cannot start: ${daemon.error.step} failed`);
-  process.exitCode = 1;
+if (words.migration === undefined) await serve();
+else await migrate(words.migration);
+
+async function migrate(asked: Migration): Promise<void> {
+  const said =
+    asked.kind === "import-state"
+      ? describeMigration("took", await importState(asked.file, { ...asked, dbdir: words.dbdir }))
+      : describeMigration("wrote", await exportState(asked.file, words.dbdir));
+  process.stdout.write(said.stdout);
+  process.stderr.write(said.stderr);
+  process.exitCode = said.status;
+}
+
+async function serve(): Promise<void> {
+  const log = createLog("fulmard", words.verbose);
+  const cage = words.cage && geteuid?.() === 0;
+  const daemon = await startDaemon({ ...words, cage, grace: words.grace * 1000, log });
+  if (daemon.ok) {
+    process.stdout.write(`serving ${words.tmpdir}/util/{chain,vmmd,console,stat}.sock\n`);
+    const stop = (): void => void daemon.value.stop().then(() => process.exit(0));
+    for (const signal of ["SIGTERM", "SIGINT"]) process.once(signal, stop);
+  } else {
+    log.fatal(daemon.error, `cannot start: ${daemon.error.step} failed`);
+    process.exitCode = 1;
+  }
 }

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { Command, InvalidArgumentError } from "commander";
+import { Command, InvalidArgumentError, type Option } from "commander";
 import type { TenderKind } from "../core/manifest.ts";
 import { version } from "../core/version.ts";
 
@@ -17,11 +17,19 @@ export interface DaemonWords {
   readonly grace: number;
   /** How often `-v` was said. */
   readonly verbose: number;
+  /** Instead of serving. */
+  readonly migration?: Migration;
 }
+
+/** A file of albatross's state that the store is filled from or written to, while no daemon runs. */
+export type Migration =
+  | { readonly kind: "import-state"; readonly file: string; readonly replace: boolean }
+  | { readonly kind: "export-state"; readonly file: string };
 
 /** Exits with 0 for --help and --version, and with 1 where the words are wrong. */
 export function parseDaemonWords(argv: readonly string[]): DaemonWords {
-  return new Command("fulmard")
+  let migration: Migration | undefined;
+  const program = new Command("fulmard")
     .description("Runs Solo5 unikernels within what was delegated to whoever asks.")
     .version(version)
     .option("--tmpdir <dir>", "where the sockets and consoles are", "/run/fulmar")
@@ -31,8 +39,31 @@ export function parseDaemonWords(argv: readonly string[]): DaemonWords {
     .option("--no-cage", "run guests as the daemon's own user, for development")
     .option("--grace <seconds>", "how long a guest has to end before it is killed", parseSeconds, 10)
     .option("-v, --verbose", "say more (repeatable)", (_, level: number) => level + 1, 0)
-    .parse(argv, { from: "user" })
-    .opts<DaemonWords>();
+    .action(() => undefined);
+  addMigration(program, (asked) => {
+    migration = asked;
+  });
+  const words = program.parse(argv, { from: "user" }).opts<DaemonWords>();
+  return migration === undefined ? words : { ...words, migration };
+}
+
+function addMigration(program: Command, ask: (migration: Migration) => void): void {
+  const visibleGlobalOptions = (): Option[] => program.options.filter(({ long }) => long === "--dbdir");
+  program
+    .command("import-state")
+    .description("take the policies and unikernels in a state file of albatross, of any version; no daemon may run")
+    .argument("<file>", "albatross's state file, such as /var/lib/albatross/state")
+    .option("--replace", "put them in the place of what there is already", false)
+    .configureHelp({ showGlobalOptions: true, visibleGlobalOptions })
+    .action((file: string, { replace }: { readonly replace: boolean }) => ask({ kind: "import-state", file, replace }));
+  program
+    .command("export-state")
+    .description(
+      "write the policies and unikernels, with their images, as a state file of albatross; no daemon may run",
+    )
+    .argument("<file>", "a new file")
+    .configureHelp({ showGlobalOptions: true, visibleGlobalOptions })
+    .action((file: string) => ask({ kind: "export-state", file }));
 }
 
 function parseTenders(text: string): readonly TenderKind[] {

@@ -10,7 +10,7 @@
  * @module
  */
 import { createHash } from "node:crypto";
-import { type FileHandle, mkdir, open } from "node:fs/promises";
+import { access, type FileHandle, mkdir, open } from "node:fs/promises";
 import { join } from "node:path";
 import { open as openDatabase, type RootDatabase } from "lmdb";
 import { err, ok, type Result } from "../core/result.ts";
@@ -69,6 +69,12 @@ export async function openStore(dbdir: string): Promise<Result<Store, StoreError
     return data;
   }
   return ok(new LmdbStore(folder, database.value, data.value, lock.value));
+}
+
+/** Whether there is a store, without making one. */
+export function findStore(dbdir: string): Promise<Result<void, IoError>> {
+  const path = join(dbdir, "store", "data.mdb");
+  return attempt("open", path, () => access(path));
 }
 
 type Database = RootDatabase<Buffer, string>;
