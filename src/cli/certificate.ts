@@ -8,11 +8,12 @@ import { decodeExtension } from "../codec/extension.ts";
 import type { Command } from "../core/command.ts";
 import { err, ok, type Result } from "../core/result.ts";
 import type { Environment } from "../host/client_environment.ts";
+import type { Outgoing } from "../host/client_transfer.ts";
 import { type Certificate, sameBytes } from "../x509/certificate.ts";
 import { encodeKey, encodePublicKey } from "../x509/keys.ts";
 import { encodeCertificates } from "../x509/pem.ts";
 import { type Chain, checkChain, type Key, readChain, readKey } from "./credentials.ts";
-import { type Failure, failure } from "./failure.ts";
+import { type Failure, failure, fileFailure } from "./failure.ts";
 import { addLogging, addServerCa, type Logging } from "./options.ts";
 import { execute, readAnchor } from "./remote.ts";
 import type { Outcome, Session } from "./session.ts";
@@ -21,6 +22,7 @@ import { type Destination, parseDestinationWord } from "./words.ts";
 interface CertificateOptions extends Logging {
   readonly destination: Destination;
   readonly serverCa: string;
+  readonly data?: string;
 }
 
 export function addCertificate(program: CommanderCommand, session: Session): void {
@@ -33,7 +35,8 @@ export function addCertificate(program: CommanderCommand, session: Session): voi
       new Option("-d, --destination <host[:port]>", "the server to go to")
         .argParser(parseDestinationWord)
         .makeOptionMandatory(),
-    );
+    )
+    .option("--data <file>", "what the certificate leaves out: the content of a block device, or an image");
   addLogging(addServerCa(command)).action(async (certificate: string, key: string, options: CertificateOptions) =>
     session.finish(await executeFile(session.environment, { certificate, key }, options)),
   );
@@ -52,13 +55,40 @@ async function executeFile(
   if (!command.ok) return command.error;
   const anchor = await readAnchor(environment, options.serverCa);
   if (!anchor.ok) return anchor.error;
+  const upload = await openUpload(environment, command.value, options.data);
+  if (!upload.ok) return upload.error;
   const leaf = { chain: encodeCertificates(chain.value.map(({ raw }) => raw)), key: encodeKey(key.value) };
-  return execute(environment, options, {
-    destination: options.destination,
-    anchor: anchor.value,
-    leaf,
-    command: command.value,
-  });
+  const errand = { destination: options.destination, anchor: anchor.value, leaf, command: command.value };
+  if (upload.value === undefined) return execute(environment, options, errand);
+  const outcome = await execute(environment, options, { ...errand, upload: upload.value });
+  await upload.value.close();
+  return outcome;
+}
+
+/** The file with what the certificate leaves out, where it leaves anything out. */
+async function openUpload(
+  environment: Environment,
+  command: Command,
+  file: string | undefined,
+): Promise<Result<Outgoing | undefined, Failure>> {
+  const compressed = missing(command);
+  if (compressed === undefined) {
+    if (file === undefined) return ok(undefined);
+    return err(failure("usage", "the certificate leaves nothing out that --data could give"));
+  }
+  if (file === undefined) {
+    const what = command.kind === "block-set" ? "the content that it puts on the block device" : "the image";
+    return err(failure("usage", `the certificate leaves out ${what}`, "give the file with --data"));
+  }
+  const upload = await environment.openOutgoing(file, compressed ? hardest : 0);
+  return upload.ok ? upload : err(fileFailure(upload.error));
+}
+
+/** Whether what the certificate leaves out travels compressed; undefined where it leaves out nothing. */
+function missing(command: Command): boolean | undefined {
+  if (command.kind === "block-set" && command.data === undefined) return command.compressed;
+  if (command.kind === "unikernel-create" && command.image.bytes.length === 0) return command.image.compressed;
+  return undefined;
 }
 
 function commandOf(chain: Chain, key: Key, now: number): Result<Command, Failure> {
@@ -69,9 +99,8 @@ function commandOf(chain: Chain, key: Key, now: number): Result<Command, Failure
   const holds = checkChain(chain, now);
   if (!holds.ok) return holds;
   const command = readCommand(leaf);
-  if (!command.ok) return command;
-  const obstacle = obstacleTo(command.value);
-  return obstacle === undefined ? command : err(obstacle);
+  if (!command.ok || command.value.kind !== "stats-subscribe") return command;
+  return err(failure("usage", "this client cannot carry out stats subscribe yet"));
 }
 
 function readCommand(leaf: Certificate): Result<Command, Failure> {
@@ -80,18 +109,5 @@ function readCommand(leaf: Certificate): Result<Command, Failure> {
   return command.ok ? ok(command.value) : err(failure("chain", `its command cannot be read: ${command.error.kind}`));
 }
 
-/** Commands that need more than this sub-command is given, or whose answer it cannot print. */
-function obstacleTo(command: Command): Failure | undefined {
-  switch (command.kind) {
-    case "unikernel-create":
-      if (command.image.bytes.length > 0) return undefined;
-      return failure("usage", "the certificate leaves out the image that it creates", "use create with -d");
-    case "unikernel-get":
-    case "block-set":
-    case "block-dump":
-    case "stats-subscribe":
-      return failure("usage", `this client cannot carry out ${command.kind.replace("-", " ")} yet`);
-    default:
-      return undefined;
-  }
-}
+/** The level of zlib for what crosses a network. */
+const hardest = 9;

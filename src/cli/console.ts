@@ -1,14 +1,14 @@
 /**
- * console: what a unikernel prints.
+ * console and inactive-consoles: what a unikernel prints, and what is kept of those that are gone.
  *
  * @module
  */
 import { Argument, type Command as CommanderCommand, Option } from "commander";
 import type { ConsoleStart } from "../core/command.ts";
-import type { Name } from "../core/name.ts";
+import type { Name, Path } from "../core/name.ts";
 import { addNetworking, type Networking } from "./options.ts";
 import type { Session } from "./session.ts";
-import { parseCountWord, parseInstantWord, parseThingWord } from "./words.ts";
+import { parseCountWord, parseInstantWord, parsePathWord, parseThingWord } from "./words.ts";
 
 interface ConsoleOptions extends Networking {
   readonly count: number;
@@ -26,6 +26,17 @@ export function addConsole(program: CommanderCommand, session: Session): void {
     .action(async (name: Name, options: ConsoleOptions) => {
       const command = { kind: "console-subscribe", from: startOf(options) } as const;
       session.finish(await session.send({ name, command, options }));
+    });
+  addNetworking(program.command("inactive-consoles"))
+    .description("show the unikernels that are gone and whose consoles are kept")
+    .addOption(
+      new Option("-p, --path <path>", "at and below this path, such as alice:bob")
+        .argParser(parsePathWord)
+        .default([], "everything"),
+    )
+    .action(async (options: Networking & { readonly path: Path }) => {
+      const command = { kind: "console-list-inactive" } as const;
+      session.finish(await session.send({ name: { path: options.path }, command, options }));
     });
 }
 

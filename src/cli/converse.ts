@@ -5,17 +5,15 @@
  * @module
  */
 import type { Data } from "../codec/data.ts";
-import { encodeFrame, frameHeader } from "../codec/frame.ts";
 import type { Wire } from "../codec/wire.ts";
 import type { Command } from "../core/command.ts";
-import type { Name } from "../core/name.ts";
 import type { Connection } from "../host/client_connection.ts";
 import type { Environment } from "../host/client_environment.ts";
-import { describeConnection } from "./describe.ts";
-import { escapeSentence } from "./escape.ts";
+import { describeConnection, describeFailure } from "./describe.ts";
+import { download, isHead, type Messages } from "./download.ts";
 import { type Failure, failure } from "./failure.ts";
 import { type Logging, says } from "./options.ts";
-import { printConsoleLine, printHost, printSuccess } from "./print.ts";
+import { printConsoleLine, printSuccess } from "./print.ts";
 import type { Outcome, Take } from "./session.ts";
 
 /** What was asked, and who takes the answer: absent, the terminal. */
@@ -33,11 +31,12 @@ export async function converse(
 ): Promise<Outcome> {
   const { command } = question;
   const endless = isSubscription(command);
+  const messages = connection.messages(endless ? undefined : answerLimit(command));
   let subscribed = false;
   try {
-    for await (const message of connection.messages(endless ? undefined : answerLimit(command))) {
+    for await (const message of messages) {
       if (!message.ok) return describeConnection(message.error);
-      const failed = await print(environment, options, question, message.value);
+      const failed = await print(environment, options, question, message.value, messages);
       if (failed !== undefined || !endless) return failed;
       subscribed = true;
     }
@@ -52,14 +51,16 @@ async function print(
   options: Logging,
   { command, take }: Question,
   { header, payload }: Wire,
+  messages: Messages,
 ): Promise<Outcome> {
   switch (payload.kind) {
     case "success":
       if (take !== undefined) return take(payload.success);
       await environment.stdout(printSuccess(header.name, payload.success, says(options, "debug")));
-      return undefined;
+      if (!isDownload(command) || !isHead(payload.success)) return undefined;
+      return download(environment, header.name, payload.success, messages);
     case "failure":
-      return refusal(header.name, payload.text);
+      return describeFailure(header.name, payload.text);
     case "data":
       return printData(environment, command, payload.data);
     default:
@@ -67,22 +68,9 @@ async function print(
   }
 }
 
-/** Sends an image in chunks and their end, unless an answer comes first. */
-export async function upload(environment: Environment, connection: Connection, bytes: Uint8Array): Promise<void> {
-  for (let at = 0; at < bytes.length && !connection.answered(); at += chunkSize) {
-    await connection.send(encodeFrame(bytes.subarray(at, at + chunkSize)));
-    if (environment.interactive) environment.stderr(progress(Math.min(at + chunkSize, bytes.length), bytes.length));
-  }
-  if (environment.interactive) environment.stderr("\n");
-  if (!connection.answered()) await connection.send(frameHeader(0));
-}
-
-function progress(sent: number, size: number): string {
-  return `\rsent ${megabytes(sent)} of ${megabytes(size)} MB`;
-}
-
-function megabytes(bytes: number): string {
-  return (bytes / 1e6).toFixed(1);
+/** Whether what it asks for goes into a file. */
+function isDownload(command: Command): boolean {
+  return command.kind === "unikernel-get" || command.kind === "block-dump";
 }
 
 /** Whether answers keep coming until the connection is closed. */
@@ -97,10 +85,6 @@ async function printData(environment: Environment, command: Command, data: Data)
   return undefined;
 }
 
-function refusal(name: Name, text: string): Failure {
-  return failure("refused", `${printHost(name)}: command failed: ${escapeSentence(text)}`);
-}
-
 const unanswered: Failure = failure(
   "communication",
   "the server closed the connection without an answer",
@@ -108,12 +92,10 @@ const unanswered: Failure = failure(
 );
 
 /**
- * Milliseconds of silence after which a server counts as gone. A destroy waits until the unikernel has ended; an image
- * may still be on its way through the network when all of it is sent, and is then inflated and written to disk.
+ * Milliseconds of silence after which a server counts as gone. A destroy waits until the unikernel has ended; what was
+ * sent may still be on its way through the network, and is then inflated and written to disk; an image is compressed as
+ * a whole before it comes.
  */
-function answerLimit(command: Command): number {
-  return command.kind === "unikernel-create" ? 300_000 : 60_000;
+function answerLimit({ kind }: Command): number {
+  return kind === "unikernel-create" || kind === "block-set" || kind === "unikernel-get" ? 300_000 : 60_000;
 }
-
-/** Bytes of an image in one chunk. */
-const chunkSize = 64 * 1024;

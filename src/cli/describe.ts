@@ -6,14 +6,16 @@
 import { describeDer } from "../codec/describe.ts";
 import { describeRefusal } from "../core/describe.ts";
 import type { DeviceMismatch } from "../core/manifest.ts";
+import type { Name } from "../core/name.ts";
 import { unreachable } from "../core/result.ts";
 import type { ConnectionError } from "../host/client_connection.ts";
 import type { TlsError } from "../host/client_tls.ts";
 import { describeCertificateError, describeKeyError, describePathError, describePemError } from "../x509/describe.ts";
 import type { KeyError } from "../x509/keys.ts";
 import type { PemError } from "../x509/pem.ts";
-import { escapeText } from "./escape.ts";
+import { escapeSentence, escapeText } from "./escape.ts";
 import { type Failure, failure } from "./failure.ts";
+import { printHost } from "./print.ts";
 
 export function describeConnection(error: ConnectionError): Failure {
   switch (error.kind) {
@@ -60,6 +62,11 @@ export function describeTls(error: TlsError): Failure {
     default:
       return describeConnection(error);
   }
+}
+
+/** What the server answered in place of a success. */
+export function describeFailure(name: Name, text: string): Failure {
+  return failure("refused", `${printHost(name)}: command failed: ${escapeSentence(text)}`);
 }
 
 export function describePem(path: string, error: PemError): Failure {

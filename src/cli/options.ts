@@ -71,12 +71,21 @@ export function addKeyType(command: CommanderCommand): CommanderCommand {
   );
 }
 
+export interface Compression {
+  readonly compressionLevel?: number;
+}
+
 export function addCompression(command: CommanderCommand): CommanderCommand {
   return command.option(
     "--compression-level <0-9>",
-    "how hard to compress what is sent (default: 0 locally, 9 with -d and --csr)",
+    "how hard to compress what travels (default: 0 locally, 9 with -d and --csr)",
     parseLevelWord,
   );
+}
+
+/** How hard what is sent is compressed: what crosses a network as hard as zlib can. */
+export function levelOf({ compressionLevel, destination, csr }: Networking & Compression): number {
+  return compressionLevel ?? (destination === undefined && csr !== true ? 0 : 9);
 }
 
 /** What -q, --verbosity and -v come to together. */

@@ -4,17 +4,19 @@
  * @module
  */
 import { err, ok, type Result } from "../core/result.ts";
-import type { Image } from "../core/unikernel.ts";
+import type { Connection } from "../host/client_connection.ts";
 import type { Environment } from "../host/client_environment.ts";
 import { connectRemote } from "../host/client_tls.ts";
+import type { Outgoing } from "../host/client_transfer.ts";
 import type { Certificate } from "../x509/certificate.ts";
-import { converse, type Question, upload } from "./converse.ts";
+import { converse, type Question } from "./converse.ts";
 import { type Credentials, readChain } from "./credentials.ts";
 import { describeTls } from "./describe.ts";
 import type { Failure } from "./failure.ts";
 import type { Logging } from "./options.ts";
 import { inform } from "./report.ts";
 import type { Outcome } from "./session.ts";
+import { upload } from "./upload.ts";
 import type { Destination } from "./words.ts";
 
 /** Whom to go to, as whom, and what the leaf says. */
@@ -24,7 +26,7 @@ export interface Errand extends Question {
   readonly anchor: Certificate;
   readonly leaf: Credentials;
   /** What follows on the connection. */
-  readonly image?: Image;
+  readonly upload?: Outgoing;
 }
 
 export async function execute(environment: Environment, options: Logging, errand: Errand): Promise<Outcome> {
@@ -35,15 +37,27 @@ export async function execute(environment: Environment, options: Logging, errand
     ...errand.leaf,
     anchor: errand.anchor,
     now: environment.now(),
-    settle: errand.image !== undefined,
+    settle: errand.upload !== undefined,
   });
   if (!connection.ok) {
     const failure = describeTls(connection.error);
     return { ...failure, text: `${host} port ${port}: ${failure.text}` };
   }
   inform(environment, options, `connected to ${host} port ${port}`);
-  if (errand.image !== undefined) await upload(environment, connection.value, errand.image.bytes);
-  return converse(environment, options, connection.value, errand);
+  return carryOut(environment, options, connection.value, errand);
+}
+
+/** Sends what follows the command, which is on its way, then hears what comes of it. */
+export async function carryOut(
+  environment: Environment,
+  options: Logging,
+  connection: Connection,
+  question: Question & { readonly upload?: Outgoing },
+): Promise<Outcome> {
+  const failed = question.upload && (await upload(environment, connection, question.upload));
+  if (failed === undefined) return converse(environment, options, connection, question);
+  connection.close();
+  return failed;
 }
 
 /** The authority of servers: the first certificate of the file. */

@@ -12,15 +12,16 @@ import { connectLocal } from "../host/client_local.ts";
 import { encodeRequest } from "../x509/csr.ts";
 import { encodeKey } from "../x509/keys.ts";
 import { encodePem } from "../x509/pem.ts";
-import { converse } from "./converse.ts";
 import { issueLeaf, readIssuer } from "./credentials.ts";
 import { describeConnection } from "./describe.ts";
 import { fileFailure } from "./failure.ts";
 import { compressImage, detachImage } from "./image.ts";
-import { execute, readAnchor } from "./remote.ts";
+import { levelOf } from "./options.ts";
+import { carryOut, execute, readAnchor } from "./remote.ts";
 import { inform, warn } from "./report.ts";
 import type { Outcome, Request, Send } from "./session.ts";
 import { commonNameOf, fileBase, notInLeaf } from "./subject.ts";
+import { outgoingBytes } from "./upload.ts";
 import type { Destination } from "./words.ts";
 
 export function createSend(environment: Environment): Send {
@@ -40,10 +41,10 @@ async function sendLocal(environment: Environment, request: Request): Promise<Ou
     return { status, text: `${path}: ${text}`, hint: "is the daemon running, and may you write to its socket?" };
   }
   inform(environment, options, `connected to ${path}`);
-  const payload = { kind: "command", command: compressImage(command, options.compressionLevel ?? 0) } as const;
+  const payload = { kind: "command", command: compressImage(command, levelOf(options)) } as const;
   const wire = encodeWire({ header: { version: 5, sequence: 0n, name }, payload });
   await connection.value.send(encodeFrame(wire));
-  return converse(environment, options, connection.value, request);
+  return carryOut(environment, options, connection.value, request);
 }
 
 async function sendRemote(environment: Environment, request: Request, destination: Destination): Promise<Outcome> {
@@ -58,13 +59,13 @@ async function sendRemote(environment: Environment, request: Request, destinatio
   if (!issuer.ok) return issuer.error;
   const anchor = await readAnchor(environment, options.serverCa);
   if (!anchor.ok) return anchor.error;
-  const detached = detachImage(compressImage(command, options.compressionLevel ?? remoteLevel));
+  const detached = detachImage(compressImage(command, levelOf(options)));
   const subject = { commonName: commonName.value, command: detached.command };
   const leaf = await issueLeaf(environment, issuer.value, options.keyType, subject);
   if (!leaf.ok) return leaf.error;
-  const taken = request.take === undefined ? {} : { take: request.take };
-  const errand = { destination, anchor: anchor.value, leaf: leaf.value, ...detached, ...taken };
-  return execute(environment, options, errand);
+  const upload = detached.image === undefined ? {} : { upload: outgoingBytes(detached.image.bytes) };
+  const errand = { destination, anchor: anchor.value, leaf: leaf.value, ...upload };
+  return execute(environment, options, { ...request, ...errand, command: detached.command });
 }
 
 /** Writes `<name>.key` and `<name>.req`, for an authority to sign. */
@@ -74,7 +75,7 @@ async function writeRequest(environment: Environment, { name, command, options }
   const base = fileBase(commonName.value, command);
   if (!base.ok) return base.error;
   const key = await environment.generateKey(options.keyType);
-  const compressed = compressImage(command, options.compressionLevel ?? remoteLevel);
+  const compressed = compressImage(command, levelOf(options));
   const request = encodePem("CERTIFICATE REQUEST", encodeRequest(key, commonName.value, compressed));
   const keyWritten = await environment.writeFile(`${base.value}.key`, encodeKey(key), 0o400);
   if (!keyWritten.ok) return fileFailure(keyWritten.error);
@@ -85,6 +86,3 @@ async function writeRequest(environment: Environment, { name, command, options }
 }
 
 const sockets: Readonly<Record<Service, string>> = { daemon: "vmmd", console: "console", stats: "stat" };
-
-/** zlib's hardest: what is sent crosses a network. */
-const remoteLevel = 9;

@@ -6,14 +6,17 @@
 import type { Command, Success } from "../core/command.ts";
 import type { Name } from "../core/name.ts";
 import type { Environment } from "../host/client_environment.ts";
+import type { Outgoing } from "../host/client_transfer.ts";
 import type { Failure } from "./failure.ts";
-import type { Networking } from "./options.ts";
+import type { Compression, Networking } from "./options.ts";
 
 /** A sub-command's words as values. The image of a create is as it lies on disk. */
 export interface Request {
   readonly name: Name;
   readonly command: Command;
-  readonly options: Networking & { readonly compressionLevel?: number };
+  readonly options: Networking & Compression;
+  /** What follows the command. */
+  readonly upload?: Outgoing;
   /** Absent: a success is printed. */
   readonly take?: Take;
 }

@@ -1,5 +1,5 @@
 /**
- * create, restart, destroy and info.
+ * create, restart, destroy, info and get.
  *
  * @module
  */
@@ -12,7 +12,7 @@ import { err, ok, type Result } from "../core/result.ts";
 import type { Settings, Typ } from "../core/unikernel.ts";
 import { describeDevices } from "./describe.ts";
 import { type Failure, failure, fileFailure } from "./failure.ts";
-import { addCompression, addNetworking, type Networking } from "./options.ts";
+import { addCompression, addNetworking, type Compression, levelOf, type Networking } from "./options.ts";
 import type { Session } from "./session.ts";
 import { addSettings, type SettingsOptions, settingsOf } from "./settings.ts";
 import { parseNameWord, parseThingWord } from "./words.ts";
@@ -37,12 +37,18 @@ export function addUnikernel(program: CommanderCommand, session: Session): void 
       const command = { kind: "unikernel-info", form: "current" } as const;
       session.finish(await session.send({ name: options.name, command, options }));
     });
+  addCompression(addNetworking(program.command("get")))
+    .description("save the image of a unikernel to <name>.<time>")
+    .addArgument(unikernelArgument())
+    .action(async (name: Name, options: Networking & Compression) => {
+      const command = { kind: "unikernel-get", level: levelOf(options) } as const;
+      session.finish(await session.send({ name, command, options }));
+    });
 }
 
-interface CreateOptions extends Networking, SettingsOptions {
+interface CreateOptions extends Networking, Compression, SettingsOptions {
   readonly force?: boolean;
   readonly typ: Typ;
-  readonly compressionLevel?: number;
 }
 
 function addCreate(program: CommanderCommand, session: Session): void {

@@ -54,6 +54,8 @@ class SocketConnection implements Connection {
   readonly #socket: Socket;
   readonly #reader: FrameReader = new FrameReader(maxReply);
   readonly #arrived: Result<Wire, ConnectionError>[] = [];
+  /** Bytes of the messages that wait for their reader. */
+  #waiting: number = 0;
   #over: boolean = false;
   #wake: () => void = () => undefined;
 
@@ -96,6 +98,7 @@ class SocketConnection implements Connection {
         if (!next.ok) return;
       } else if (this.#over) return;
       else {
+        this.#waiting = 0;
         this.#socket.resume();
         if (!(await this.#arrival(silence))) yield err({ kind: "silent", milliseconds: silence ?? 0 });
       }
@@ -132,9 +135,10 @@ class SocketConnection implements Connection {
         return;
       }
       this.#arrived.push(ok(message.value));
+      this.#waiting += frame.length;
     }
     if (!frames.ok) this.#fail({ kind: "frame", error: frames.error });
-    if (this.#arrived.length > maxWaiting) this.#socket.pause();
+    if (this.#waiting > maxWaiting) this.#socket.pause();
     if (this.#arrived.length > 0) this.#wake();
   }
 
@@ -150,5 +154,5 @@ class SocketConnection implements Connection {
   }
 }
 
-/** Messages kept for a slow consumer before reading stops. */
-const maxWaiting = 64;
+/** Bytes of messages kept for a slow reader before reading of the socket stops. */
+const maxWaiting: number = 1024 * 1024;

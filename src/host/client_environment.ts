@@ -9,6 +9,9 @@ import { promisify } from "node:util";
 import type { Result } from "../core/result.ts";
 import { type KeyType, keyOptions } from "../x509/keys.ts";
 import { appendToFile, createFile, type FileError, readFile, writeFile } from "./client_files.ts";
+import { type Outgoing, openOutgoing, saveIncoming } from "./client_transfer.ts";
+import type { IoError } from "./io.ts";
+import type { StreamError } from "./stream.ts";
 
 export interface Environment {
   /** Resolves when its reader has kept up. */
@@ -25,6 +28,13 @@ export interface Environment {
   /** As writeFile, but never in the place of another file. */
   readonly createFile: (path: string, content: Uint8Array | string, mode: number) => Promise<Result<void, FileError>>;
   readonly appendFile: (path: string, text: string) => Promise<Result<void, FileError>>;
+  /** See client_transfer. */
+  readonly openOutgoing: (path: string, level: number) => Promise<Result<Outgoing, IoError>>;
+  readonly saveIncoming: (
+    base: string,
+    content: AsyncIterable<Uint8Array>,
+    compressed: boolean,
+  ) => Promise<Result<string, StreamError>>;
 }
 
 /** The environment of this process; a reader of stdout that goes away ends it quietly. */
@@ -51,6 +61,8 @@ export function directoryEnvironment(cwd: string): Omit<Environment, "stdout" | 
     writeFile: (path, content, mode) => writeFile(cwd, path, content, mode),
     createFile: (path, content, mode) => createFile(cwd, path, content, mode),
     appendFile: (path, text) => appendToFile(cwd, path, text),
+    openOutgoing: (path, level) => openOutgoing(cwd, path, level),
+    saveIncoming: (base, content, compressed) => saveIncoming(cwd, base, content, compressed),
   };
 }
 
