@@ -85,4 +85,4 @@ async function writeRequest(environment: Environment, { name, command, options }
   return undefined;
 }
 
-const sockets: Readonly<Record<Service, string>> = { daemon: "vmmd", console: "console", stats: "stat" };
+const sockets: Readonly<Record<Service, string>> = { daemon: "vmmd", log: "vmmd", console: "console", stats: "stat" };

@@ -7,7 +7,7 @@ import type { Command, ConsoleStart, Tap } from "../core/command.ts";
 import { unreachable } from "../core/result.ts";
 import { blockCommands, writeBlockCommand } from "./block_command.ts";
 import type { Reader } from "./der.ts";
-import { type Der, explicit, integer, nul, sequence, sequenceOf, text } from "./der_writer.ts";
+import { type Der, explicit, integer, nul, optionalExplicit, sequence, sequenceOf, text } from "./der_writer.ts";
 import { readCount, readNatural, writeCount } from "./number.ts";
 import { readPolicy, writePolicy } from "./policy.ts";
 import { readGeneralizedTime, writeGeneralizedTime } from "./time.ts";
@@ -45,9 +45,29 @@ export function writeCommand(command: Command): Der {
     case "block-set":
     case "block-dump":
       return explicit(5, writeBlockCommand(command));
+    case "session":
+      return explicit(17, writeSession(command));
+    case "log-subscribe":
+      return explicit(18, nul);
     default:
       return unreachable(command);
   }
+}
+
+/** Ours: SEQUENCE { allowed [0] SEQUENCE OF UTF8String OPTIONAL, end [1] GeneralizedTime OPTIONAL }. */
+function writeSession({ allowed, end }: Extract<Command, { kind: "session" }>): Der {
+  return sequence(
+    optionalExplicit(0, allowed, (kinds) => sequenceOf(kinds, text)),
+    optionalExplicit(1, end, writeGeneralizedTime),
+  );
+}
+
+function readSession(reader: Reader): Command {
+  return reader.sequence((inside) => {
+    const allowed = inside.optionalExplicit(0, (kinds) => kinds.sequenceOf((kind) => kind.utf8()));
+    const end = inside.optionalExplicit(1, readGeneralizedTime);
+    return { kind: "session", ...(allowed === undefined ? {} : { allowed }), ...(end === undefined ? {} : { end }) };
+  });
 }
 
 function writeConsoleCommand(command: Extract<Command, { kind: `console-${string}` }>): Der {
@@ -142,4 +162,6 @@ const families: Alternatives<Command> = {
   3: (reader) => reader.choice(unikernelCommands),
   4: (reader) => reader.choice(policyCommands),
   5: (reader) => reader.choice(blockCommands),
+  17: readSession,
+  18: (reader) => reader.null({ kind: "log-subscribe" }),
 };

@@ -3,10 +3,13 @@
  *
  * @module
  */
+
+import type { Happening } from "../core/happening.ts";
 import { unreachable } from "../core/result.ts";
 import type { Statistics } from "../core/statistics.ts";
 import type { Reader } from "./der.ts";
 import { type Der, explicit, nul, octets, sequence, text } from "./der_writer.ts";
+import { readHappening, writeHappening } from "./happening.ts";
 import { readStatistics, writeStatistics } from "./statistics.ts";
 import { readGeneralizedTime, writeGeneralizedTime } from "./time.ts";
 
@@ -15,7 +18,9 @@ export type Data =
   /** `time` in ms since the Unix epoch. The line may hold bytes that are not UTF-8. */
   | { readonly kind: "console"; readonly time: number; readonly line: string }
   | { readonly kind: "block-bytes"; readonly bytes: Uint8Array }
-  | { readonly kind: "block-end" };
+  | { readonly kind: "block-end" }
+  /** Ours: what happened to the unikernel that the header names. */
+  | { readonly kind: "happening"; readonly time: number; readonly happening: Happening };
 
 export function readData(reader: Reader): Data {
   return reader.choice(kinds);
@@ -31,6 +36,8 @@ export function writeData(data: Data): Der {
       return explicit(4, explicit(0, octets(data.bytes)));
     case "block-end":
       return explicit(4, explicit(1, nul));
+    case "happening":
+      return explicit(16, sequence(writeGeneralizedTime(data.time), writeHappening(data.happening)));
     default:
       return unreachable(data);
   }
@@ -47,4 +54,10 @@ const kinds: Readonly<Record<number, (reader: Reader) => Data>> = {
   3: (reader) =>
     reader.sequence((inside) => ({ kind: "console", time: readGeneralizedTime(inside), line: inside.text() })),
   4: (reader) => reader.choice(blocks),
+  16: (reader) =>
+    reader.sequence((inside) => ({
+      kind: "happening",
+      time: readGeneralizedTime(inside),
+      happening: readHappening(inside),
+    })),
 };

@@ -46,7 +46,11 @@ export type Command =
   | { readonly kind: "block-remove" }
   /** The current form's content follows as a stream, the old form carries it in `data`. */
   | { readonly kind: "block-set"; readonly compressed: boolean; readonly data?: Uint8Array }
-  | { readonly kind: "block-dump"; readonly level: number; readonly form: BlockForm };
+  | { readonly kind: "block-dump"; readonly level: number; readonly form: BlockForm }
+  /** What happens at and below the name, from now on. */
+  | { readonly kind: "log-subscribe" }
+  /** Many commands at and below the path, on one connection: of these kinds, where they are named; until `end` (ms since the Unix epoch). */
+  | { readonly kind: "session"; readonly allowed?: readonly string[]; readonly end?: number };
 
 export type BlockForm = "old" | "current";
 
@@ -104,7 +108,8 @@ export interface ChainRequest {
   readonly imageFollows: boolean;
 }
 
-export type Service = "daemon" | "console" | "stats";
+/** The daemon's socket serves `log`, too. */
+export type Service = "daemon" | "console" | "stats" | "log";
 
 /** The one socket a command goes to. */
 export function serviceOf(command: Command): Service {
@@ -131,7 +136,10 @@ export function serviceOf(command: Command): Service {
     case "block-remove":
     case "block-set":
     case "block-dump":
+    case "session":
       return "daemon";
+    case "log-subscribe":
+      return "log";
     default:
       return unreachable(command);
   }

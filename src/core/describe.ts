@@ -4,6 +4,7 @@
  *
  * @module
  */
+import type { Happening } from "./happening.ts";
 import { maxLabelLength, type NameError, type Path, printName, printPath } from "./name.ts";
 import { leastMemory, type PolicyExcess, type Unusable, unlimited } from "./policy.ts";
 import type { Refusal, Resource, TenderRefusal } from "./refusal.ts";
@@ -181,13 +182,23 @@ export function describeNameError(error: NameError): string {
   }
 }
 
-/** What happened to a unikernel that ended by itself. @param delay - ms until it is started again, if it is */
-export function describeEnd(status: ExitStatus, failures: number, delay?: number): string {
-  const again = delay === undefined ? "" : `, started again in ${delay / 1000} s (end ${failures} in a row)`;
-  return `ended ${describeExit(status)}${again}`;
+export function describeHappening(happening: Happening): string {
+  switch (happening.kind) {
+    case "created":
+    case "restarted":
+    case "destroyed":
+      return happening.kind;
+    case "ended": {
+      const { status, failures, delay } = happening;
+      const again = delay === undefined ? "" : `, started again in ${delay / 1000} s (end ${failures} in a row)`;
+      return `ended ${describeExit(status)}${again}`;
+    }
+    default:
+      return unreachable(happening);
+  }
 }
 
-export function describeExit(status: ExitStatus): string {
+function describeExit(status: ExitStatus): string {
   switch (status.kind) {
     case "exited":
       return `with status ${status.code}`;

@@ -27,6 +27,7 @@ import {
   start,
   stop,
   takeBack,
+  tell,
   wait,
 } from "./transition.ts";
 import type { GrantChange } from "./trie.ts";
@@ -38,9 +39,10 @@ export function started(state: State, event: Of<"started">): Step {
   const { name, run, now } = event;
   const unikernel = find(state, name);
   if (unikernel?.phase.kind !== "starting" || unikernel.phase.run !== run) return { state, effects: [] };
-  const { client, previous, next } = unikernel.phase;
+  const { client, previous, next, first } = unikernel.phase;
   const replaced = previous === undefined ? state : settle(state, name, unikernel, previous);
-  const effects: readonly Effect[] = [...answer(client, "created unikernel"), ...released(previous)];
+  const happening = { kind: first || previous !== undefined ? "created" : "restarted" } as const;
+  const effects = [...answer(client, "created unikernel"), ...released(previous), ...tell(name, happening)];
   if (next !== undefined) return preceded(effects, stop(replaced, name, unikernel, run, next));
   return { state: put(replaced, name, { ...unikernel, phase: { kind: "running", run, started: now } }), effects };
 }
@@ -118,7 +120,11 @@ export function destroy(before: State, name: Name, unikernel: Unikernel, client:
     case "preparing":
       return removed(state, name, rest, [...overtaken, ...answer(client, "destroyed unikernel")]);
     case "waiting":
-      return removed(state, name, rest, [...overtaken, ...answer(client, "destroyed: removed from restarting")]);
+      return removed(state, name, rest, [
+        ...overtaken,
+        ...answer(client, "destroyed: removed from restarting"),
+        ...tell(name, { kind: "destroyed" }),
+      ]);
     case "running":
       return preceded(overtaken, stop(state, name, rest, phase.run, { kind: "destroy", clients: [client] }));
     case "starting":
@@ -140,12 +146,10 @@ function proceed(state: State, name: Name, unikernel: Unikernel, next: Next): St
   const { current } = unikernel;
   switch (next.kind) {
     case "destroy":
-      return removed(
-        state,
-        name,
-        unikernel,
-        replies(next.clients, { ok: true, success: { kind: "string", text: "destroyed unikernel" } }),
-      );
+      return removed(state, name, unikernel, [
+        ...replies(next.clients, { ok: true, success: { kind: "string", text: "destroyed unikernel" } }),
+        ...tell(name, { kind: "destroyed" }),
+      ]);
     case "restart": {
       if (current === undefined) return { state, effects: [] };
       const { kind: _, ...asked } = next;
@@ -177,10 +181,10 @@ function ended(state: State, name: Name, unikernel: Unikernel, status: ExitStatu
   const failures = countFailure(unikernel.failures, lived);
   if (shouldRestart(config.failBehaviour, status)) {
     const delay = backOff(failures);
-    return preceded([{ kind: "ended", name, status, failures, delay }], wait(state, name, unikernel, failures));
+    return preceded(tell(name, { kind: "ended", status, failures, delay }), wait(state, name, unikernel, failures));
   }
-  const told: Effect = { kind: "ended", name, status, failures };
-  if (change === undefined) return removed(state, name, unikernel, [told]);
+  const told = tell(name, { kind: "ended", status, failures });
+  if (change === undefined) return removed(state, name, unikernel, told);
   const { current: _, ...rest } = unikernel;
   const left = put(state, name, { ...rest, phase: { kind: "preparing" } });
   return {
@@ -188,7 +192,7 @@ function ended(state: State, name: Name, unikernel: Unikernel, status: ExitStatu
     effects: [
       { kind: "commit", changes: [{ kind: "unikernel", name }] },
       { kind: "release-image", digest: current.digest },
-      told,
+      ...told,
     ],
   };
 }

@@ -8,6 +8,7 @@
  * @module
  */
 import type { BlockForm, Command, Level, Success } from "./command.ts";
+import type { Happening } from "./happening.ts";
 import type { Manifest, TenderKind } from "./manifest.ts";
 import type { Name, Path } from "./name.ts";
 import type { OrderedMap } from "./ordered_map.ts";
@@ -177,14 +178,8 @@ export type Effect =
     }
   /** The reply is the image itself. */
   | { readonly kind: "send-image"; readonly client: ClientId; readonly digest: Uint8Array; readonly level: number }
-  /** A line for the console of the unikernel, from us. */
-  | {
-      readonly kind: "ended";
-      readonly name: Name;
-      readonly status: ExitStatus;
-      readonly failures: number;
-      readonly delay?: number;
-    };
+  /** For the log, the console and whoever watches. */
+  | { readonly kind: "tell"; readonly name: Name; readonly happening: Happening };
 
 /** Where an image comes from: the client that asked, or the store. */
 export type ImageSource =

@@ -4,6 +4,7 @@
  * @module
  */
 import { undoGrants } from "./delegation.ts";
+import type { Happening } from "./happening.ts";
 import { releaseMacs } from "./macs.ts";
 import type { Name } from "./name.ts";
 import type { Refusal } from "./refusal.ts";
@@ -112,6 +113,10 @@ export function commitGrants(grants: readonly GrantChange[]): readonly Effect[] 
     return after === undefined ? { kind: "policy", path } : { kind: "policy", path, grant: after };
   });
   return [{ kind: "commit", changes }];
+}
+
+export function tell(name: Name, happening: Happening): readonly Effect[] {
+  return [{ kind: "tell", name, happening }];
 }
 
 export function answer(client: ClientId | undefined, text: string): readonly Effect[] {

@@ -31,7 +31,7 @@ export interface Surroundings {
   readonly upload: (client: ClientId) => Upload;
   /** Hands a client what it asked for, as fast as it reads. */
   readonly download: (effect: Of<"read-block">, content: AsyncIterable<Uint8Array>) => Promise<void>;
-  readonly ended: (effect: Extract<Effect, { kind: "ended" }>) => void;
+  readonly tell: (effect: Of<"tell">) => void;
   /** There is no such unikernel any more. */
   readonly gone: (name: Name) => void;
 }
@@ -99,7 +99,7 @@ export class Runner {
 
   /** @param failed - why the commit before it failed: then nothing is started */
   async #carryOut(effect: Exclude<Effect, { kind: "commit" }>, failed?: Refusal): Promise<Event | undefined> {
-    const { launcher, preparer, reply, ended } = this.#around;
+    const { launcher, preparer, reply, tell } = this.#around;
     switch (effect.kind) {
       case "reply":
         reply(effect.client, effect.reply);
@@ -126,8 +126,8 @@ export class Runner {
       case "fill-block":
       case "read-block":
         return this.#block(effect);
-      case "ended":
-        ended(effect);
+      case "tell":
+        tell(effect);
         return undefined;
       default:
         return unreachable(effect);

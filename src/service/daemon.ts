@@ -17,10 +17,14 @@ import type { ClientId, Effect, Reply, Request } from "../core/state.ts";
 import type { Log } from "../host/log.ts";
 import type { Upload } from "../host/preparer.ts";
 import type { Runner } from "../host/runner.ts";
+import type { Collectors } from "./collector.ts";
 import { Connection } from "./connection.ts";
 import { serveConsoles } from "./console_commands.ts";
 import type { Consoles } from "./consoles.ts";
 import { sendContent } from "./download.ts";
+import type { EventLog } from "./event_log.ts";
+import type { Meter } from "./statistics.ts";
+import { StatisticsSession } from "./statistics_commands.ts";
 
 /** A request that the supervisor has and has not answered. */
 interface Waiting {
@@ -30,16 +34,30 @@ interface Waiting {
   readonly header: Header;
 }
 
+/** What is served besides the supervisor's decisions. */
+export interface Services {
+  readonly consoles: Consoles;
+  readonly events: EventLog;
+  readonly meter: Meter;
+  readonly collectors: Collectors;
+}
+
 export class Daemon {
   readonly #runner: () => Runner;
   readonly #consoles: Consoles;
+  readonly #events: EventLog;
+  readonly #meter: Meter;
+  readonly #collectors: Collectors;
   readonly #log: Log;
   readonly #waiting: Map<ClientId, Waiting> = new Map();
   #clients = 0;
 
-  constructor(runner: () => Runner, consoles: Consoles, log: Log) {
+  constructor(runner: () => Runner, { consoles, events, meter, collectors }: Services, log: Log) {
     this.#runner = runner;
     this.#consoles = consoles;
+    this.#events = events;
+    this.#meter = meter;
+    this.#collectors = collectors;
     this.#log = log;
   }
 
@@ -66,9 +84,17 @@ export class Daemon {
     for (;;) {
       const wire = await connection.message();
       if (wire === undefined) break;
+      const { header, payload } = wire;
+      if (payload.kind === "command" && payload.command.kind === "log-subscribe") {
+        await this.#events.serve(connection, header, header.name);
+        break;
+      }
       const command = localCommand(connection, wire, "daemon");
       if (command === undefined) break;
-      const { header } = wire;
+      if (command.kind === "stats-initial") {
+        await this.#collectors.serve(connection, header);
+        break;
+      }
       const reply = await this.#ask(connection, header, { name: header.name, command, levels: [] });
       if (!reply.ok || command.kind !== "policy-add") break;
     }
@@ -86,11 +112,17 @@ export class Daemon {
     await connection.close();
   }
 
-  /** stat.sock. */
+  /** stat.sock: one command after the other, until one is refused. */
   async serveStatistics(socket: Socket): Promise<void> {
     const connection = new Connection(socket, maxFrame);
-    const wire = await connection.message();
-    if (wire !== undefined) connection.fail(wire.header, "this daemon does not serve statistics");
+    const session = new StatisticsSession(this.#meter, connection);
+    for (;;) {
+      const wire = await connection.message();
+      const command = wire && localCommand(connection, wire, "stats");
+      if (wire === undefined || command === undefined) break;
+      if (!session.serve(wire.header, wire.header.name, command)) break;
+    }
+    session.close();
     await connection.close();
   }
 
@@ -115,10 +147,19 @@ export class Daemon {
       case "console":
         return serveConsoles(this.#consoles, connection, header, name, command);
       case "stats":
-        return connection.fail(header, "this daemon does not serve statistics");
+        return this.#subscribe(connection, header, name, command);
+      case "log":
+        return this.#events.serve(connection, header, name);
       case "daemon":
         await this.#ask(connection, header, { name, command, levels }, request.imageFollows);
     }
+  }
+
+  /** A leaf's subscription to statistics; resolves when either side closes. */
+  async #subscribe(connection: Connection, header: Header, name: Name, command: Command): Promise<void> {
+    const session = new StatisticsSession(this.#meter, connection);
+    if (session.serve(header, name, command)) await connection.inbox.anything();
+    session.close();
   }
 
   /**
@@ -192,6 +233,7 @@ const subjects: Readonly<Record<Service, string>> = {
   daemon: "unikernels, policies and block devices",
   console: "consoles",
   stats: "statistics",
+  log: "what happens",
 };
 
 /**

@@ -2,8 +2,10 @@ import fc from "fast-check";
 import { decodeText } from "../../src/codec/text.ts";
 import type { Payload, Wire } from "../../src/codec/wire.ts";
 import type { ChainRequest, Command, InfoForm, Level, Success } from "../../src/core/command.ts";
+import type { Happening } from "../../src/core/happening.ts";
 import { type Label, type Name, parseLabel } from "../../src/core/name.ts";
 import { type Policy, sortedSet, unlimited } from "../../src/core/policy.ts";
+import type { ExitStatus } from "../../src/core/restart.ts";
 import type { Interface, Statistics, Timeval } from "../../src/core/statistics.ts";
 import type { Image, Settings, UnikernelConfig, UnikernelInfo } from "../../src/core/unikernel.ts";
 
@@ -120,6 +122,8 @@ export const command: fc.Arbitrary<Command> = fc.oneof(
   fc.record({ ...kind("block-add"), size: natural, data: image, form: fc.constant("old" as const) }),
   fc.record({ ...kind("block-set"), compressed: fc.boolean(), data: bytes }, { requiredKeys: ["kind", "compressed"] }),
   fc.record({ ...kind("block-dump"), level, form }),
+  fc.record({ ...kind("log-subscribe") }),
+  fc.record({ ...kind("session"), allowed: fc.array(fc.string()), end: time }, { requiredKeys: ["kind"] }),
 );
 
 const info: fc.Arbitrary<UnikernelInfo> = fc
@@ -254,6 +258,20 @@ const request: fc.Arbitrary<ChainRequest> = fc.record(
   { requiredKeys: ["levels", "leaf", "expires", "command", "imageFollows"] },
 );
 
+const exitStatus: fc.Arbitrary<ExitStatus> = fc.oneof(
+  fc.record({ ...kind("exited"), code: fc.nat(255) }),
+  fc.record({ ...kind("signalled"), signal: fc.nat(64) }),
+  fc.record({ ...kind("unknown") }),
+);
+
+const happening: fc.Arbitrary<Happening> = fc.oneof(
+  fc.record({ kind: fc.constantFrom("created" as const, "restarted" as const, "destroyed" as const) }),
+  fc.record(
+    { ...kind("ended"), status: exitStatus, failures: natural, delay: natural },
+    { requiredKeys: ["kind", "status", "failures"] },
+  ),
+);
+
 const payload: fc.Arbitrary<Payload> = fc.oneof(
   fc.record({ ...kind("command"), command }),
   fc.record({ ...kind("request"), request }),
@@ -266,6 +284,7 @@ const payload: fc.Arbitrary<Payload> = fc.oneof(
       fc.record({ ...kind("console"), time, line: text }),
       fc.record({ ...kind("block-bytes"), bytes }),
       fc.record({ ...kind("block-end") }),
+      fc.record({ ...kind("happening"), time, happening }),
     ),
   }),
 );

@@ -31,6 +31,9 @@ export function spell(command: Command): string {
       return `policy add ${spellPolicy(command.policy)}`;
     case "policy-remove":
       return "policy remove";
+    case "log-subscribe":
+    case "session":
+      return command.kind;
     default:
       return spellOther(command);
   }

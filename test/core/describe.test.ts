@@ -1,8 +1,7 @@
 import { expect, test } from "vitest";
 import {
-  describeEnd,
   describeExcess,
-  describeExit,
+  describeHappening,
   describeNameError,
   describePath,
   describeRefusal,
@@ -158,10 +157,12 @@ test("describePath calls the root path the host", () => {
   expect([path("alice/bob"), []].map(describePath)).toEqual(["alice:bob", "the host"]);
 });
 
-test("describeEnd tells the status and when it is started again", () => {
-  expect(describeEnd({ kind: "exited", code: 7 }, 3, 4000)).toBe(
+test("describeHappening tells what happened, of an end the status and when it is started again", () => {
+  const ended = { kind: "ended", failures: 3 } as const;
+  expect(describeHappening({ ...ended, status: { kind: "exited", code: 7 }, delay: 4000 })).toBe(
     "ended with status 7, started again in 4 s (end 3 in a row)",
   );
-  expect(describeEnd({ kind: "signalled", signal: 11 }, 1)).toBe("ended by signal 11");
-  expect(describeExit({ kind: "unknown" })).toBe("with an unknown status");
+  expect(describeHappening({ ...ended, status: { kind: "signalled", signal: 11 } })).toBe("ended by signal 11");
+  expect(describeHappening({ ...ended, status: { kind: "unknown" } })).toBe("ended with an unknown status");
+  expect(describeHappening({ kind: "restarted" })).toBe("restarted");
 });

@@ -151,9 +151,12 @@ export class FakeHost {
         expect(this.guests.get(effect.run)?.started, "stopped before it was started").toBe(true);
         this.pending.push(effect);
         return;
-      case "ended":
-        if (effect.delay === undefined) this.acknowledged.delete(spellName(effect.name));
+      case "tell": {
+        const { happening } = effect;
+        const over = happening.kind === "ended" && happening.delay === undefined;
+        if (over) this.acknowledged.delete(spellName(effect.name));
         return;
+      }
       case "send-image":
         expect(this.uses.get(effect.digest[0] ?? 0), "an image that is gone").toBeGreaterThan(0);
         this.#reply({ kind: "reply", client: effect.client, reply: { ok: true, success: { kind: "empty" } } });
