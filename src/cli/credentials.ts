@@ -17,6 +17,7 @@ import { signRequest } from "../x509/sign.ts";
 import { describeKey, describePem } from "./describe.ts";
 import { describeSign } from "./describe_sign.ts";
 import { type Failure, failure, fileFailure } from "./failure.ts";
+import { findPassphrase } from "./passphrase.ts";
 
 /** A private key. */
 export type Key = Awaited<ReturnType<Environment["generateKey"]>>;
@@ -46,8 +47,13 @@ export async function readChain(environment: Environment, path: string, hint: st
 export async function readKey(environment: Environment, path: string, hint: string): Promise<Result<Key, Failure>> {
   const bytes = await environment.readFile(path);
   if (!bytes.ok) return err(fileFailure(bytes.error, hint));
-  const key = parseKey(Buffer.from(bytes.value).toString("latin1"));
-  return key.ok ? key : err(describeKey(path, key.error));
+  const pem = Buffer.from(bytes.value).toString("latin1");
+  const key = parseKey(pem);
+  if (key.ok) return key;
+  const locked = key.error.kind === "key-encrypted";
+  const passphrase = locked ? await findPassphrase(environment, path) : undefined;
+  const opened = passphrase === undefined ? key : parseKey(pem, passphrase);
+  return opened.ok ? opened : err(describeKey(path, opened.error));
 }
 
 export async function readIssuer(

@@ -75,7 +75,7 @@ export function describePem(path: string, error: PemError): Failure {
 }
 
 export function describeKey(path: string, error: KeyError): Failure {
-  const hint = error.kind === "key-missing" ? "a PEM file with 'PRIVATE KEY' is wanted" : undefined;
+  const hint = keyHints[error.kind];
   return failure("usage", `${path}: ${escapeText(describeKeyError(error))}`, hint);
 }
 
@@ -103,6 +103,11 @@ const reasons: Readonly<Record<string, string | undefined>> = {
   EHOSTUNREACH: "no way to the host",
   ENETUNREACH: "no way to the network",
   closed: "the server closed the connection",
+};
+
+const keyHints: Readonly<Partial<Record<KeyError["kind"], string>>> = {
+  "key-missing": "a PEM file with 'PRIVATE KEY' is wanted",
+  "key-encrypted": "put the passphrase in FULMAR_PASSPHRASE, or decrypt the key first (openssl pkey)",
 };
 
 const brokenHint = "a server that does not accept a certificate may break the connection; its log says more";

@@ -11,6 +11,7 @@ import { addBlock } from "./block.ts";
 import { addCertificate } from "./certificate.ts";
 import { addConsole } from "./console.ts";
 import { addDump } from "./dump.ts";
+import { addExport } from "./export.ts";
 import { failure, statuses } from "./failure.ts";
 import type { Logging } from "./options.ts";
 import { addPolicy } from "./policy.ts";
@@ -72,4 +73,4 @@ function loggingOf(program: CommanderCommand): Logging {
   );
 }
 
-const families = [addUnikernel, addUpdate, addConsole, addPolicy, addBlock, addCertificate, addAuthority, addDump];
+const families = [addUnikernel, addUpdate, addConsole, addPolicy, addBlock, addCertificate, addAuthority, addExport, addDump];

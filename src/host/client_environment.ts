@@ -9,6 +9,7 @@ import { promisify } from "node:util";
 import type { Result } from "../core/result.ts";
 import { type KeyType, keyOptions } from "../x509/keys.ts";
 import { appendToFile, createFile, type FileError, readFile, writeFile } from "./client_files.ts";
+import { askSecret } from "./client_secret.ts";
 import { type Outgoing, openOutgoing, saveIncoming } from "./client_transfer.ts";
 import type { IoError } from "./io.ts";
 import type { StreamError } from "./stream.ts";
@@ -23,6 +24,10 @@ export interface Environment {
   readonly now: () => number;
   readonly random: (length: number) => Uint8Array;
   readonly generateKey: (type: KeyType) => Promise<KeyObject>;
+  /** Of the process's environment. */
+  readonly variable: (name: string) => string | undefined;
+  /** What is typed, unseen; undefined where there is no terminal or the person gave up. */
+  readonly askSecret: (question: string) => Promise<string | undefined>;
   readonly readFile: (path: string) => Promise<Result<Uint8Array, FileError>>;
   readonly writeFile: (path: string, content: Uint8Array | string, mode: number) => Promise<Result<void, FileError>>;
   /** As writeFile, but never in the place of another file. */
@@ -47,12 +52,17 @@ export function processEnvironment(): Environment {
     },
     stderr: (text) => void process.stderr.write(text),
     interactive: process.stderr.isTTY === true,
+    variable: (name) => process.env[name],
+    askSecret,
     ...directoryEnvironment(process.cwd()),
   };
 }
 
+/** What belongs to the process and its terminal. */
+type Terminal = "stdout" | "stderr" | "interactive" | "variable" | "askSecret";
+
 /** Everything but the terminal, with relative paths taken from `cwd`. */
-export function directoryEnvironment(cwd: string): Omit<Environment, "stdout" | "stderr" | "interactive"> {
+export function directoryEnvironment(cwd: string): Omit<Environment, Terminal> {
   return {
     now: Date.now,
     random: randomBytes,

@@ -106,7 +106,9 @@ export function describeKeyError(error: KeyError): string {
     case "key-missing":
       return "there is no private key in it";
     case "key-encrypted":
-      return "the key is encrypted, decrypt it first (openssl pkey)";
+      return "the key is encrypted, and there is no terminal to ask for its passphrase";
+    case "key-passphrase-wrong":
+      return "the key is encrypted, and not with this passphrase";
     case "key-malformed":
       return "the private key is damaged";
     case "key-unsupported":

@@ -21,6 +21,8 @@ export type KeyOptions =
 export type KeyError =
   | { readonly kind: "key-missing" }
   | { readonly kind: "key-encrypted" }
+  /** Or the encryption is not known. */
+  | { readonly kind: "key-passphrase-wrong" }
   | { readonly kind: "key-malformed" }
   /** Neither Ed25519, nor ECDSA on P-256, P-384, P-521, nor RSA of 2048 bits or more. */
   | { readonly kind: "key-unsupported"; readonly type: string };
@@ -40,18 +42,24 @@ export function keyOptions(type: KeyType): KeyOptions {
   }
 }
 
-/** Reads the first private key of a PEM file: PKCS #8, as albatross and we write it, or OpenSSL's older forms. */
-export function parseKey(pem: string): Result<KeyObject, KeyError> {
+/**
+ * Reads the first private key of a PEM file: PKCS #8, as albatross and we write it, or OpenSSL's older forms.
+ *
+ * @param passphrase - of an encrypted PKCS #8
+ */
+export function parseKey(pem: string, passphrase?: string): Result<KeyObject, KeyError> {
   const blocks = parsePem(pem);
   if (!blocks.ok) return err({ kind: "key-malformed" });
   const block = blocks.value.find(({ label }) => label.endsWith("PRIVATE KEY"));
   if (block === undefined) return err({ kind: "key-missing" });
-  if (block.label.startsWith("ENCRYPTED")) return err({ kind: "key-encrypted" });
+  const encrypted = block.label.startsWith("ENCRYPTED");
+  if (encrypted && passphrase === undefined) return err({ kind: "key-encrypted" });
   try {
-    const key = createPrivateKey(encodePem(block.label, block.der));
+    const text = encodePem(block.label, block.der);
+    const key = createPrivateKey(passphrase === undefined ? text : { key: text, passphrase });
     return isSupported(key) ? ok(key) : err({ kind: "key-unsupported", type: key.asymmetricKeyType ?? "unknown" });
   } catch {
-    return err({ kind: "key-malformed" });
+    return err({ kind: encrypted ? "key-passphrase-wrong" : "key-malformed" });
   }
 }
 

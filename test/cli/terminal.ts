@@ -13,6 +13,9 @@ export interface Said {
   readonly stderr: string;
 }
 
+/** Where passphrases come from besides files: from nowhere, if not given. */
+type Secrets = Partial<Pick<Environment, "variable" | "askSecret">>;
+
 /** A new folder, gone when the file's tests are done. */
 export function temporaryFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), "fulmar-cli-"));
@@ -27,7 +30,11 @@ afterAll(() => {
 });
 
 /** An environment with files below `folder` and a terminal that is read back. */
-function terminal(folder: string, now?: number): { environment: Environment; said: { out: string; err: string } } {
+function terminal(
+  folder: string,
+  now?: number,
+  secrets: Secrets = {},
+): { environment: Environment; said: { out: string; err: string } } {
   const said = { out: "", err: "" };
   const environment: Environment = {
     ...directoryEnvironment(folder),
@@ -38,14 +45,22 @@ function terminal(folder: string, now?: number): { environment: Environment; sai
       said.err += text;
     },
     interactive: false,
+    variable: () => undefined,
+    askSecret: async () => undefined,
+    ...secrets,
     ...(now === undefined ? {} : { now: () => now }),
   };
   return { environment, said };
 }
 
 /** Runs a command line in a folder. */
-export async function say(words: readonly string[], folder: string, now?: number): Promise<Said> {
-  const { environment, said } = terminal(folder, now);
+export async function say(
+  words: readonly string[],
+  folder: string,
+  now?: number,
+  secrets?: Secrets,
+): Promise<Said> {
+  const { environment, said } = terminal(folder, now, secrets);
   const status = await run(words, environment);
   return { status, stdout: said.out, stderr: said.err };
 }
