@@ -23,10 +23,10 @@ test("albatross-client creates, shows, restarts and destroys a unikernel", { tim
   );
   expect(await run(`restart ${local} alice:web --replace-arguments --arg=three --mem=20`)).toEqual(created);
   expect(await run(`info ${local} -v -v`)).toEqual(succeeded(/\[unikernel: alice:web\].* 20 MB memory .* argv three$/));
-  expect(place.tenders()).toHaveLength(1);
+  await place.untilGuests(1);
   const destroyed = succeeded("host [unikernel: alice:web]: success: destroyed unikernel");
   expect(await run(`destroy ${local} alice:web`)).toEqual(destroyed);
-  expect(place.tenders()).toEqual([]);
+  expect(place.guests()).toBe(0);
   expect(await run(`destroy ${local} alice:web`)).toEqual(refused("unikernel alice:web not found"));
   expect(await run(`restart ${local} alice:web`)).toEqual(refused("unikernel alice:web not found"));
   expect(await run(`destroy ${local} alice:`)).toEqual(refused("alice is a path"));

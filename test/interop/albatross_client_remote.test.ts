@@ -89,6 +89,27 @@ test("albatross-client is refused with 117 and our sentence", { timeout: 60_000 
   expect(await place.run(`albatross-client destroy ${to} .`)).toEqual(refused("alice is a path"));
 });
 
+test("albatross-client as the delegate bob does not reach alice's unikernel bob", {
+  timeout: 60_000,
+}, async (context) => {
+  needPrograms(context, "albatross-client");
+  const tender = needTender(context);
+  const place = Place.open();
+  await makeAuthorities(place, "albatross-client", [alice, bob]);
+  await startFulmard(place, tender);
+  const address = await startOurEndpoint(place);
+  const run = (line: string, who: string) => place.run(`albatross-client ${line} ${remote(address, who)}`);
+  expect(await run("create bob hello.img", "alice")).toEqual(
+    succeeded("host [unikernel: alice:bob]: success: created"),
+  );
+  expect(await run("info", "bob")).toEqual(succeeded("host [unikernel: alice:bob:]: no unikernels"));
+  expect(await run("destroy .", "bob")).toEqual(refused("alice:bob is a path"));
+  expect(await run("create bob hello.img", "bob")).toEqual(succeeded("[unikernel: alice:bob:bob]: success: created"));
+  expect(await run("destroy bob", "bob")).toEqual(succeeded("[unikernel: alice:bob:bob]: success: destroyed"));
+  await place.untilGuests(1);
+  expect(await run("info", "alice")).toEqual(succeeded("[unikernel: :bob]: typ solo5"));
+});
+
 /** An authority that nobody here trusts, `other.pem`, and its delegate `mallory`. */
 async function makeStranger(place: Place): Promise<Place> {
   const elsewhere = Place.open();

@@ -29,7 +29,7 @@ test.for(clients)(
     expect(await run("create one hello.img", "bob")).toEqual(succeeded("[unikernel: alice:bob:one]: success: created"));
     expect(await run("create two hello.img", "charlie")).toEqual(succeeded("alice:charlie:two]: success: created"));
     for (const who of ["alice", "bob", "charlie"]) expect(await run("create three hello.img", who)).toEqual(full);
-    expect(place.tenders()).toHaveLength(2);
+    await place.untilGuests(2);
     expect(await run("info", "alice")).toEqual(succeeded(/bob:one.*charlie:two|charlie:two.*bob:one/));
     expect(await run("policy -p x", "alice")).toEqual(succeeded(/charlie:\]: policy.*bob:\]: policy/));
     expect(await place.watch(`${client} console one ${remote(address, "bob")}`, /tick 1/)).toContain("subscribed");

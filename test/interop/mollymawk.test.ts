@@ -42,7 +42,7 @@ test("an image is streamed, and the answer comes in one piece", { timeout: 60_00
   await until(() => pieces.length > 0, "an answer");
   socket.destroy();
   expect(read(pieces.slice(0, 1)).map(spoken)).toEqual(["created unikernel"]);
-  expect(lab.place.tenders()).toHaveLength(1);
+  await lab.place.untilGuests(1);
   expect(await hear(lab, chain(lab, "alice", two, "web", { kind: "unikernel-destroy" }))).toBe("destroyed unikernel");
 });
 
@@ -54,7 +54,7 @@ test("a policy of zeros allows nothing, and says so", { timeout: 60_000 }, async
   const block: Command = { kind: "block-add", size: 1, form: "current" };
   expect(await hear(lab, chain(lab, "bob", nothing, "disk", block))).toMatch(/policy of bob/);
   expect(await hear(lab, chain(lab, "bob", nothing, ".", { kind: "block-info" }))).toBe("block-devices");
-  expect(lab.place.tenders()).toEqual([]);
+  expect(lab.place.guests()).toBe(0);
 });
 
 test("a console is read for as long as somebody listens", { timeout: 60_000 }, async (context) => {

@@ -78,9 +78,14 @@ export class Place {
     return (await server.end()).text;
   }
 
-  /** The guests that run here: command lines, of tenders alone. */
-  tenders(): readonly string[] {
-    return processesOf(this.folder).flatMap(({ words }) => (tenderName.test(words[0] ?? "") ? [words.join(" ")] : []));
+  /** How many guests run here: tenders, and what is about to become one. */
+  guests(): number {
+    return processesOf(this.folder).filter(({ words }) => guestPrograms.test(words[0] ?? "")).length;
+  }
+
+  /** Waits until so many guests run: a unikernel is there a moment before its tender. */
+  untilGuests(count: number): Promise<void> {
+    return until(() => this.guests() === count, `${count} guests run`);
   }
 
   folderFor(name: string): string {
@@ -169,7 +174,9 @@ function processesOf(folder: string): readonly { readonly pid: number; readonly 
 }
 
 const ours: readonly string[] = ["fulmar", "fulmard", "fulmar-endpoint"];
-const tenderName = /(^|\/)(solo5-(spt|hvt)[^/]*|qemu-system-x86_64)$/;
+
+/** Each of these becomes the next one. */
+const guestPrograms = /(^|\/)(setpriv|taskset|solo5-(spt|hvt)[^/]*|qemu-system-x86_64)$/;
 
 /** Milliseconds for anything to happen on a busy machine. */
 const patience = 20_000;

@@ -94,7 +94,7 @@ function personOf(index: number): Person {
 async function running(lab: Share): Promise<number> {
   const { payload } = await ask(lab.port, chainFor(lab, "alice", ".", info));
   if (payload.kind !== "success" || payload.success.kind !== "unikernels") throw new Error(payload.kind);
-  expect(lab.place.tenders()).toHaveLength(payload.success.unikernels.length);
+  await lab.place.untilGuests(payload.success.unikernels.length);
   return payload.success.unikernels.length;
 }
 
@@ -102,7 +102,7 @@ async function running(lab: Share): Promise<number> {
 async function watched<T>({ place }: Lab, work: Promise<T>): Promise<{ readonly value: T; readonly most: number }> {
   let most = 0;
   const timer = setInterval(() => {
-    most = Math.max(most, place.tenders().length);
+    most = Math.max(most, place.guests());
   }, 10);
   const value = await work.finally(() => clearInterval(timer));
   return { value, most };
