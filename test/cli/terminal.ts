@@ -54,12 +54,7 @@ function terminal(
 }
 
 /** Runs a command line in a folder. */
-export async function say(
-  words: readonly string[],
-  folder: string,
-  now?: number,
-  secrets?: Secrets,
-): Promise<Said> {
+export async function say(words: readonly string[], folder: string, now?: number, secrets?: Secrets): Promise<Said> {
   const { environment, said } = terminal(folder, now, secrets);
   const status = await run(words, environment);
   return { status, stdout: said.out, stderr: said.err };
