@@ -8,7 +8,7 @@ import type { ConsoleStart } from "../core/command.ts";
 import type { Name, Path } from "../core/name.ts";
 import { addNetworking, type Networking } from "./options.ts";
 import type { Session } from "./session.ts";
-import { parseCountWord, parseInstantWord, parsePathWord, parseThingWord } from "./words.ts";
+import { parseCountWord, parseInstantWord, parseNameWord, parsePathWord, parseThingWord } from "./words.ts";
 
 interface ConsoleOptions extends Networking {
   readonly count: number;
@@ -37,6 +37,20 @@ export function addConsole(program: CommanderCommand, session: Session): void {
     .action(async (options: Networking & { readonly path: Path }) => {
       const command = { kind: "console-list-inactive" } as const;
       session.finish(await session.send({ name: { path: options.path }, command, options }));
+    });
+}
+
+/** Ours: what happens to unikernels, from now on. */
+export function addLog(program: CommanderCommand, session: Session): void {
+  addNetworking(program.command("log"))
+    .description("show what happens to unikernels: created, restarted, ended, destroyed")
+    .addOption(
+      new Option("-n, --name <name>", "one unikernel, or with a colon at its end a path")
+        .argParser(parseNameWord)
+        .default({ path: [] }, "everything"),
+    )
+    .action(async (options: Networking & { readonly name: Name }) => {
+      session.finish(await session.send({ name: options.name, command: { kind: "log-subscribe" }, options }));
     });
 }
 

@@ -7,13 +7,14 @@
 import type { Data } from "../codec/data.ts";
 import type { Wire } from "../codec/wire.ts";
 import type { Command } from "../core/command.ts";
+import type { Name } from "../core/name.ts";
 import type { Connection } from "../host/client_connection.ts";
 import type { Environment } from "../host/client_environment.ts";
 import { describeConnection, describeFailure } from "./describe.ts";
 import { download, isHead, type Messages } from "./download.ts";
 import { type Failure, failure } from "./failure.ts";
 import { type Logging, says } from "./options.ts";
-import { printConsoleLine, printSuccess } from "./print.ts";
+import { printConsoleLine, printHappening, printSuccess } from "./print.ts";
 import type { Outcome, Take } from "./session.ts";
 
 /** What was asked, and who takes the answer: absent, the terminal. */
@@ -62,7 +63,7 @@ async function print(
     case "failure":
       return describeFailure(header.name, payload.text);
     case "data":
-      return printData(environment, command, payload.data);
+      return printData(environment, command, header.name, payload.data);
     default:
       return failure("communication", `the server answered with a ${payload.kind}`);
   }
@@ -75,14 +76,26 @@ function isDownload(command: Command): boolean {
 
 /** Whether answers keep coming until the connection is closed. */
 function isSubscription(command: Command): boolean {
-  return command.kind === "console-subscribe" || command.kind === "stats-subscribe";
+  return command.kind.endsWith("-subscribe");
 }
 
-async function printData(environment: Environment, command: Command, data: Data): Promise<Outcome> {
-  if (data.kind !== "console" || command.kind !== "console-subscribe")
-    return failure("communication", `the server sent ${data.kind} unasked`);
-  await environment.stdout(printConsoleLine(data.time, data.line));
+async function printData(environment: Environment, command: Command, name: Name, data: Data): Promise<Outcome> {
+  const line = lineOf(command, name, data);
+  if (line === undefined) return failure("communication", `the server sent ${data.kind} unasked`);
+  await environment.stdout(line);
   return undefined;
+}
+
+/** What is printed of what was asked for; undefined for anything else. */
+function lineOf(command: Command, name: Name, data: Data): string | undefined {
+  switch (data.kind) {
+    case "console":
+      return command.kind === "console-subscribe" ? printConsoleLine(data.time, data.line) : undefined;
+    case "happening":
+      return command.kind === "log-subscribe" ? printHappening(name, data.time, data.happening) : undefined;
+    default:
+      return undefined;
+  }
 }
 
 const unanswered: Failure = failure(

@@ -6,6 +6,8 @@
  * @module
  */
 import type { BlockState, Named, Success } from "../core/command.ts";
+import { describeHappening } from "../core/describe.ts";
+import type { Happening } from "../core/happening.ts";
 import { type Name, printName } from "../core/name.ts";
 import { type Policy, unlimited } from "../core/policy.ts";
 import { unreachable } from "../core/result.ts";
@@ -30,6 +32,10 @@ export function printSuccess(name: Name, success: Success, showArguments: boolea
 
 export function printConsoleLine(time: number, line: string): string {
   return `console ${printTime(time)}: ${escapeText(line)}\n`;
+}
+
+export function printHappening(name: Name, time: number, happening: Happening): string {
+  return `${printTime(time)}: ${printName(name)} ${describeHappening(happening)}\n`;
 }
 
 /** `2026-11-22T05:20:37-00:00`: RFC 3339, UTC, whole seconds, as albatross writes it. */

@@ -9,7 +9,7 @@ import type { Environment } from "../host/client_environment.ts";
 import { addAuthority } from "./authority.ts";
 import { addBlock } from "./block.ts";
 import { addCertificate } from "./certificate.ts";
-import { addConsole } from "./console.ts";
+import { addConsole, addLog } from "./console.ts";
 import { addDump } from "./dump.ts";
 import { addExport } from "./export.ts";
 import { failure, statuses } from "./failure.ts";
@@ -73,4 +73,15 @@ function loggingOf(program: CommanderCommand): Logging {
   );
 }
 
-const families = [addUnikernel, addUpdate, addConsole, addPolicy, addBlock, addCertificate, addAuthority, addExport, addDump];
+const families = [
+  addUnikernel,
+  addUpdate,
+  addConsole,
+  addLog,
+  addPolicy,
+  addBlock,
+  addCertificate,
+  addAuthority,
+  addExport,
+  addDump,
+];
