@@ -7,14 +7,15 @@
  *
  * @module
  */
-import { createServer, isIP, type Server, type Socket } from "node:net";
-import type { SecureContext, TLSSocket } from "node:tls";
+import { createServer, isIP, type Server, Socket } from "node:net";
+import type { TLSSocket } from "node:tls";
 import { err, ok, type Result } from "../core/result.ts";
 import type { Log } from "./log.ts";
-import { Admission, type Place, type TlsLimits, tlsLimits } from "./tls_limits.ts";
+import { prepareContexts, type TlsContexts } from "./tls_contexts.ts";
+import { Admission, isLoopback, type Place, smallCertificates, type TlsLimits, tlsLimits } from "./tls_limits.ts";
 import { type Forwarded, type Forwarding, forward } from "./tls_relay.ts";
-import { type SelfTestError, testPresented } from "./tls_self_test.ts";
-import { type CredentialsError, createContext, errorCode, readPresented, startHandshake } from "./tls_socket.ts";
+import type { SelfTestError } from "./tls_self_test.ts";
+import { type CredentialsError, errorCode, type Handshake, startHandshake } from "./tls_socket.ts";
 
 export interface TlsOptions {
   /** Leaf first, PEM. */
@@ -25,21 +26,35 @@ export interface TlsOptions {
   readonly host: string;
   /** 0: any that is free. */
   readonly port: number;
+  /** Instead of an address: what systemd or inetd opened for us. */
+  readonly given?: Given;
+  /** Nobody beyond this machine may be served. */
+  readonly localOnly?: boolean;
   readonly log: Log;
   /** Absent: `tlsLimits`. */
   readonly limits?: TlsLimits;
 }
 
+/** A descriptor: a socket that listens, or the one connection that we are for. */
+export interface Given {
+  readonly kind: "listener" | "connection";
+  readonly fd: number;
+}
+
 /** A client whose handshake is done. */
 export interface TlsClient {
   readonly address: string;
-  /** Leaf first, as sent; absent: more certificates than we look at. */
-  readonly presented: readonly Uint8Array[] | undefined;
-  /** Joins it to the daemon, until one of them is done. To be called once. */
+  /** Its certificates are good. Joins it to the daemon, until one of them is done. To be called once. */
   forward(plan: Forwarding): Promise<Forwarded>;
   /** Sends the last words and closes. Whatever the client is still sending is taken for a while, so that it can hear them. */
   finish(lastWords?: Uint8Array): void;
 }
+
+/** Certificates, leaf first, as sent; absent: more than we look at. To be forgotten as soon as may be: they can be large. */
+export type Presented = readonly Uint8Array[] | undefined;
+
+/** Serves one client; whatever it throws costs that client alone. */
+export type Serve = (client: TlsClient, presented: Presented) => Promise<void>;
 
 export interface TlsServer {
   readonly host: string;
@@ -51,35 +66,34 @@ export interface TlsServer {
 export type TlsServerError =
   | CredentialsError
   | SelfTestError
+  /** What was given is open to more than this machine. */
+  | { readonly kind: "not-local"; readonly host: string }
   /** `code` is the operating system's. */
   | { readonly kind: "listen"; readonly host: string; readonly port: number; readonly code: string };
 
-/** @param serve - called for each client; whatever it throws costs that client alone */
-export async function startTlsServer(
-  options: TlsOptions,
-  serve: (client: TlsClient) => Promise<void>,
-): Promise<Result<TlsServer, TlsServerError>> {
-  const context = createContext(options.chain, options.key);
-  if (!context.ok) return context;
-  const tested = await testPresented(context.value);
-  if (!tested.ok) return tested;
-  return new Listener(options, context.value, serve).listen();
+export async function startTlsServer(options: TlsOptions, serve: Serve): Promise<Result<TlsServer, TlsServerError>> {
+  const contexts = await prepareContexts(options.chain, options.key);
+  if (!contexts.ok) return contexts;
+  const { large } = contexts.value;
+  if (!large.ok) options.log.warn({ problem: large.error.problem }, onlySmall);
+  return new Listener(options, contexts.value, serve).start();
 }
 
 class Listener {
   readonly #options: TlsOptions;
   readonly #limits: TlsLimits;
-  readonly #context: SecureContext;
-  readonly #serve: (client: TlsClient) => Promise<void>;
+  readonly #contexts: TlsContexts;
+  readonly #serve: Serve;
   readonly #admission: Admission;
   readonly #server: Server;
   readonly #connections: Set<Connection> = new Set();
-  #toldOfSize = false;
+  #toldOfSize = Number.NEGATIVE_INFINITY;
 
-  constructor(options: TlsOptions, context: SecureContext, serve: (client: TlsClient) => Promise<void>) {
+  constructor(options: TlsOptions, contexts: TlsContexts, serve: Serve) {
     this.#options = options;
-    this.#limits = options.limits ?? tlsLimits;
-    this.#context = context;
+    const limits = options.limits ?? tlsLimits;
+    this.#limits = contexts.large.ok ? limits : { ...limits, large: 0 };
+    this.#contexts = contexts;
     this.#serve = serve;
     this.#admission = new Admission(this.#limits);
     // A client that has sent all may still wait for its reply.
@@ -88,21 +102,51 @@ class Listener {
     );
   }
 
-  listen(): Promise<Result<TlsServer, TlsServerError>> {
-    const { host, port, log } = this.#options;
+  async start(): Promise<Result<TlsServer, TlsServerError>> {
+    const { given } = this.#options;
+    return given?.kind === "connection" ? this.#serveOne(given.fd) : this.#listen(given?.fd);
+  }
+
+  #listen(fd: number | undefined): Promise<Result<TlsServer, TlsServerError>> {
+    const { host, port, log, localOnly } = this.#options;
     return new Promise((resolve) => {
       const refuse = (error: Error): void => resolve(err({ kind: "listen", host, port, code: errorCode(error) }));
-      if (isIP(host) === 0) return refuse(new Error("not an IP address"));
+      if (fd === undefined && isIP(host) === 0) return refuse(new Error("not an IP address"));
       if (!(Number.isInteger(port) && port >= 0 && port <= 0xffff)) return refuse(new Error("not a port"));
       this.#server.once("error", refuse);
-      this.#server.listen({ host, port }, () => {
+      this.#server.listen(fd === undefined ? { host, port } : { fd }, () => {
         // Such as no descriptor left for the next client.
         this.#server.off("error", refuse).on("error", (error) => log.error({ code: errorCode(error) }, "listener"));
         const bound = this.#server.address();
-        const actual = typeof bound === "object" && bound !== null ? bound.port : port;
-        resolve(ok({ host, port: actual, close: (grace) => this.#close(grace) }));
+        const actual =
+          typeof bound === "object" && bound !== null ? { host: bound.address, port: bound.port } : { host, port };
+        if (localOnly !== true || isLoopback(actual.host)) return resolve(ok(this.#running(actual.host, actual.port)));
+        this.#server.close();
+        resolve(err({ kind: "not-local", host: actual.host }));
       });
     });
+  }
+
+  /** The one connection that inetd opened. */
+  #serveOne(fd: number): Result<TlsServer, TlsServerError> {
+    const { host, port, localOnly } = this.#options;
+    try {
+      const raw = new Socket({ fd, allowHalfOpen: true });
+      const { localAddress, localPort } = raw;
+      if (localAddress === undefined || localPort === undefined) {
+        raw.destroy();
+        return err({ kind: "listen", host, port, code: "ENOTCONN" });
+      }
+      if (localOnly === true && !isLoopback(localAddress)) return err({ kind: "not-local", host: localAddress });
+      this.#accept(raw);
+      return ok(this.#running(localAddress, localPort));
+    } catch (error) {
+      return err({ kind: "listen", host, port, code: errorCode(error) });
+    }
+  }
+
+  #running(host: string, port: number): TlsServer {
+    return { host, port, close: (grace) => this.#close(grace) };
   }
 
   #accept(raw: Socket): void {
@@ -113,8 +157,10 @@ class Listener {
       if (address !== undefined) this.#options.log.debug({ address }, "no room for another connection");
       return;
     }
+    const { small, large } = this.#contexts;
+    const context = place.large && large.ok ? large.value : small;
     const onError = (error: Error): void => this.#tell(address, error);
-    const connection = new Connection(startHandshake(raw, this.#context, onError), address, place, this.#limits);
+    const connection = new Connection(startHandshake(raw, context, onError), address, place, this.#limits);
     this.#connections.add(connection);
     connection.socket.once("close", () => this.#connections.delete(connection));
     connection.socket.once("secure", () => this.#welcome(connection));
@@ -122,13 +168,13 @@ class Listener {
 
   #welcome(connection: Connection): void {
     const { log } = this.#options;
-    const client = connection.settle();
-    if (client === undefined) {
+    const presented = connection.settle();
+    if (presented === "resumed") {
       log.warn({ address: connection.address }, "a resumed session, which must not be");
       connection.destroy();
       return;
     }
-    this.#serve(client).catch((error: unknown) => {
+    this.#serve(connection, presented).catch((error: unknown) => {
       log.error({ address: connection.address, error: errorCode(error) }, "a client could not be served");
       connection.destroy();
     });
@@ -137,13 +183,15 @@ class Listener {
   #tell(address: string, error: Error): void {
     const { log } = this.#options;
     const code = errorCode(error);
-    if (code === tooLarge && !this.#toldOfSize) {
-      this.#toldOfSize = true;
-      log.warn(
-        { address },
-        "a client's certificates are over 100 KiB, which OpenSSL refuses: an image inside a certificate must be smaller, or be sent as a stream (said once)",
-      );
-    } else log.debug({ address, code }, "a connection failed");
+    if (code !== tooLarge) {
+      log.debug({ address, code }, "a connection failed");
+      return;
+    }
+    const now = performance.now();
+    if (now - this.#toldOfSize < pause) return;
+    this.#toldOfSize = now;
+    if (!this.#contexts.large.ok) log.warn({ address }, `refused: ${onlySmall}`);
+    else log.warn({ address }, noPlace);
   }
 
   async #close(grace: number): Promise<void> {
@@ -158,16 +206,18 @@ class Listener {
 }
 
 /** One connection, from its first byte to its last. */
-class Connection {
+class Connection implements TlsClient {
   readonly socket: TLSSocket;
   readonly address: string;
+  readonly #readPresented: Handshake["readPresented"];
   readonly #place: Place;
   readonly #limits: TlsLimits;
   readonly #timer: NodeJS.Timeout;
   pending = true;
 
-  constructor(socket: TLSSocket, address: string, place: Place, limits: TlsLimits) {
+  constructor({ socket, readPresented }: Handshake, address: string, place: Place, limits: TlsLimits) {
     this.socket = socket;
+    this.#readPresented = readPresented;
     this.address = address;
     this.#place = place;
     this.#limits = limits;
@@ -180,25 +230,28 @@ class Connection {
     });
   }
 
-  /** The handshake is done; absent: in a way that shows no chain. */
-  settle(): TlsClient | undefined {
+  /** The handshake is done: what was presented, unless the session shows no chain. */
+  settle(): Presented | "resumed" {
     clearTimeout(this.#timer);
-    this.#place.settle();
     this.pending = false;
-    if (this.socket.isSessionReused()) return undefined;
-    return {
-      address: this.address,
-      presented: readPresented(this.socket),
-      forward: (plan) => forward(this.socket, plan, this.#limits),
-      finish: (lastWords) => this.#finish(lastWords),
-    };
+    if (this.socket.isSessionReused()) return "resumed";
+    const presented = this.#readPresented();
+    const heavy = (presented ?? []).reduce((sum, { length }) => sum + length, 0) > smallCertificates;
+    this.#place.settle(heavy);
+    if (!heavy) this.#place.clear();
+    return presented;
+  }
+
+  forward(plan: Forwarding): Promise<Forwarded> {
+    this.#place.clear();
+    return forward(this.socket, plan, this.#limits);
   }
 
   destroy(): void {
     this.socket.destroy();
   }
 
-  #finish(lastWords: Uint8Array | undefined): void {
+  finish(lastWords?: Uint8Array): void {
     const { socket } = this;
     if (socket.destroyed) return;
     const timer = setTimeout(() => this.destroy(), this.#limits.linger);
@@ -209,5 +262,12 @@ class Connection {
   }
 }
 
-/** OpenSSL's word for a certificate message over its limit, 102,400 bytes. */
+/** OpenSSL's word for a certificate message over its limit. */
 const tooLarge = "ERR_SSL_EXCESSIVE_MESSAGE_SIZE";
+const onlySmall =
+  "certificates over 100 KiB are refused, as OpenSSL's limit cannot be raised without koffi: images inside certificates must be smaller, or be sent as streams";
+const noPlace =
+  "refused: a client's certificates are over 100 KiB, and the places for such handshakes were taken (one an address); it may try again";
+
+/** Milliseconds between two sentences about certificates that are too large: strangers could fill the log. */
+const pause = 1000;

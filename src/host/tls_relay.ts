@@ -49,13 +49,13 @@ export interface Forwarded {
 
 /** Joins the two until one is done. The daemon's side is closed then, the client's is left to the caller. */
 export function forward(client: TLSSocket, plan: Forwarding, limits: TlsLimits): Promise<Forwarded> {
-  return new Promise((resolve) => new Relay(client, plan, limits, resolve).start());
+  return new Promise((resolve) => new Relay(client, plan, limits, resolve).start(plan.opening));
 }
 
 class Relay {
   readonly #client: TLSSocket;
   readonly #daemon: Socket;
-  readonly #plan: Forwarding;
+  readonly #form: Forwarding["form"];
   readonly #limits: TlsLimits;
   readonly #resolve: (forwarded: Forwarded) => void;
   readonly #messages = new MessageEdge();
@@ -71,17 +71,20 @@ class Relay {
   constructor(client: TLSSocket, plan: Forwarding, limits: TlsLimits, resolve: (forwarded: Forwarded) => void) {
     this.#client = client;
     this.#daemon = createConnection({ path: plan.path, allowHalfOpen: true });
-    this.#plan = plan;
+    this.#form = plan.form;
     this.#limits = limits;
     this.#resolve = resolve;
     // Its size is for the daemon to judge, which knows what it is for.
     this.#upload = plan.form === "upload" ? new ChunkReader(Number.POSITIVE_INFINITY) : undefined;
   }
 
-  start(): void {
+  /** The opening, which may hold an image, is kept by nobody once the daemon has it. */
+  start(opening: Forwarding["opening"]): void {
     this.#listenToDaemon();
     this.#listenToClient();
-    for (const piece of this.#plan.opening) this.#daemon.write(piece);
+    this.#daemon.cork();
+    for (const piece of opening) this.#daemon.write(piece);
+    this.#daemon.uncork();
     this.#rearm();
     if (this.#client.destroyed) this.#finish({ kind: "client-gone" });
   }
@@ -124,7 +127,7 @@ class Relay {
     this.#unasked += rest;
     // The daemon would end a subscription at the first byte.
     if (rest === 0) this.#rearm();
-    else if (this.#plan.form === "subscription") this.#finish({ kind: "client-gone" });
+    else if (this.#form === "subscription") this.#finish({ kind: "client-gone" });
     else if (this.#unasked > maxUnasked) this.#finish({ kind: "client-unasked", limit: maxUnasked });
   }
 
@@ -142,7 +145,7 @@ class Relay {
 
   /** It sends no more, which is no reason to withhold its reply. */
   #clientEnded(): void {
-    if (this.#plan.form === "subscription") this.#finish({ kind: "client-gone" });
+    if (this.#form === "subscription") this.#finish({ kind: "client-gone" });
     else if (this.#received > 0 && this.#messages.between) this.#finish({ kind: "done" });
     else if (this.#upload !== undefined) this.#daemon.end();
   }
@@ -159,7 +162,7 @@ class Relay {
     clearTimeout(this.#patience);
     const { stalled, reply } = this.#limits;
     const moving = this.#upload !== undefined || this.#client.writableNeedDrain || !this.#messages.between;
-    if (this.#plan.form === "subscription" && !moving) return;
+    if (this.#form === "subscription" && !moving) return;
     const silent = !moving && this.#received === 0;
     const end: ForwardEnd = silent
       ? { kind: "no-reply", milliseconds: reply }

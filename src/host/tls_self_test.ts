@@ -9,13 +9,13 @@
  */
 import { generateKeyPairSync, type KeyObject, randomBytes } from "node:crypto";
 import { createConnection, createServer, type Socket } from "node:net";
-import { connect, type SecureContext } from "node:tls";
+import { connect } from "node:tls";
 import { err, ok, type Result } from "../core/result.ts";
 import { type Certificate, parseCertificate } from "../x509/certificate.ts";
 import { issueCertificate } from "../x509/issue.ts";
 import { encodeKey, encodePublicKey } from "../x509/keys.ts";
 import { encodeCertificates } from "../x509/pem.ts";
-import { readPresented, startHandshake } from "./tls_socket.ts";
+import { startHandshake, type TlsContext } from "./tls_socket.ts";
 
 /** A server saw `seen` of the three certificates, or others; no service is safe then. */
 export interface SelfTestError {
@@ -24,15 +24,16 @@ export interface SelfTestError {
   readonly sent: number;
 }
 
-export async function testPresented(context: SecureContext): Promise<Result<void, SelfTestError>> {
-  const { chain, key } = makeChain();
+/** @param weight - bytes that the leaf carries besides */
+export async function testPresented(context: TlsContext, weight = 0): Promise<Result<void, SelfTestError>> {
+  const { chain, key } = makeChain(weight);
   const seen = await present(context, encodeCertificates(chain), key);
   const same = seen.length === chain.length && seen.every((der, at) => Buffer.compare(der, chain[at] ?? none) === 0);
   return same ? ok(undefined) : err({ kind: "chain-not-seen", seen: seen.length, sent: chain.length });
 }
 
 /** What the server sees. Empty where the handshake fails. */
-async function present(context: SecureContext, chain: string, key: string): Promise<readonly Uint8Array[]> {
+async function present(context: TlsContext, chain: string, key: string): Promise<readonly Uint8Array[]> {
   const path = `\0fulmar-self-test-${randomBytes(8).toString("hex")}`;
   const server = createServer();
   const sockets: Socket[] = [];
@@ -44,9 +45,9 @@ async function present(context: SecureContext, chain: string, key: string): Prom
     };
     server.once("error", () => settle([]));
     server.once("connection", (raw) => {
-      const socket = startHandshake(raw, context, () => settle([]));
+      const { socket, readPresented } = startHandshake(raw, context, () => settle([]));
       sockets.push(socket);
-      socket.once("secure", () => settle(readPresented(socket) ?? []));
+      socket.once("secure", () => settle(readPresented() ?? []));
     });
     server.listen(path, () => {
       const raw = createConnection(path);
@@ -62,11 +63,11 @@ async function present(context: SecureContext, chain: string, key: string): Prom
 }
 
 /** Leaf, its issuer, and that one's issuer; the root is nobody's. */
-function makeChain(): { readonly chain: readonly Uint8Array[]; readonly key: string } {
+function makeChain(weight: number): { readonly chain: readonly Uint8Array[]; readonly key: string } {
   const root = issue("self-test-root");
   const upper = issue("self-test-upper", root);
   const lower = issue("self-test-lower", upper);
-  const leaf = issue("self-test-leaf", lower);
+  const leaf = issue("self-test-leaf", lower, weight);
   return { chain: [leaf, lower, upper].map(({ certificate }) => certificate.raw), key: encodeKey(leaf.key) };
 }
 
@@ -75,13 +76,14 @@ interface Holder {
   readonly key: KeyObject;
 }
 
-function issue(commonName: string, issuer?: Holder): Holder {
+function issue(commonName: string, issuer?: Holder, weight = 0): Holder {
   const { privateKey: key } = generateKeyPairSync("ed25519");
   const der = issueCertificate({
     profile: "authority",
     commonName,
     publicKey: encodePublicKey(key),
     ...(issuer === undefined ? {} : { issuer: issuer.certificate }),
+    ...(weight === 0 ? {} : { extension: new Uint8Array(weight) }),
     issuerKey: issuer?.key ?? key,
     notBefore: Date.UTC(2026, 0),
     notAfter: Date.UTC(2046, 0),

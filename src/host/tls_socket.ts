@@ -10,6 +10,7 @@ import { constants } from "node:crypto";
 import type { Socket } from "node:net";
 import { createSecureContext, type SecureContext, TLSSocket } from "node:tls";
 import { err, ok, type Result } from "../core/result.ts";
+import type { Openssl } from "./openssl.ts";
 import { maxPresented } from "./tls_limits.ts";
 
 /** OpenSSL takes no such key or certificate; `code` is its own. */
@@ -18,35 +19,54 @@ export interface CredentialsError {
   readonly code: string;
 }
 
+/** What a server needs for handshakes. */
+export interface TlsContext {
+  readonly secure: SecureContext;
+  /** Absent: only what Node offers. */
+  readonly openssl?: Openssl;
+}
+
+export interface Tuning {
+  readonly openssl: Openssl;
+  /** Bytes of a client's certificates. */
+  readonly limit: number;
+}
+
 /**
  * TLS 1.3 alone and no tickets: a resumed session has neither the chain nor surely the identity of who resumes it.
  * No CA is given, so that no client is verified twice, and the client is told no names.
  *
  * @param chain - leaf first, PEM
  * @param key - the leaf's, PEM
+ * @param tuning - absent: as Node makes contexts; OpenSSL then checks signatures, too, for nothing
  */
-export function createContext(chain: string, key: string): Result<SecureContext, CredentialsError> {
+export function createContext(chain: string, key: string, tuning?: Tuning): Result<TlsContext, CredentialsError> {
   try {
     const secureOptions = constants.SSL_OP_NO_TICKET;
     const versions = { minVersion: "TLSv1.3", maxVersion: "TLSv1.3" } as const;
-    return ok(createSecureContext({ cert: chain, key, ca: [], secureOptions, ...versions }));
+    const make = (): SecureContext => createSecureContext({ cert: chain, key, ca: [], secureOptions, ...versions });
+    if (tuning === undefined) return ok({ secure: make() });
+    const { openssl, limit } = tuning;
+    return ok({ secure: openssl.tune(limit, make), openssl });
   } catch (error) {
     return err({ kind: "credentials", code: errorCode(error) });
   }
 }
 
-/**
- * Begins the server's side of a handshake. `secure` is its end; an error at any time destroys both sockets.
- *
- * @param onError - told of every error, before the socket closes
- */
-export function startHandshake(raw: Socket, context: SecureContext, onError: (error: Error) => void): TLSSocket {
-  const socket = new TLSSocket(raw, {
-    isServer: true,
-    requestCert: true,
-    rejectUnauthorized: false,
-    secureContext: context,
-  });
+/** The server's side of a handshake. */
+export interface Handshake {
+  /** `secure` is the handshake's end; an error at any time destroys it and the connection below. */
+  readonly socket: TLSSocket;
+  /** The certificates as they were sent, leaf first; absent: more than we look at. To be called once, at `secure`. */
+  readPresented(): readonly Uint8Array[] | undefined;
+}
+
+/** @param onError - told of every error, before the socket closes */
+export function startHandshake(raw: Socket, context: TlsContext, onError: (error: Error) => void): Handshake {
+  const { secure, openssl } = context;
+  const make = (): TLSSocket =>
+    new TLSSocket(raw, { isServer: true, requestCert: true, rejectUnauthorized: false, secureContext: secure });
+  const [socket, connection] = openssl?.watch(make) ?? [make(), undefined];
   const end = (error: Error): void => {
     onError(error);
     socket.destroy();
@@ -58,14 +78,16 @@ export function startHandshake(raw: Socket, context: SecureContext, onError: (er
   // Neither outlives the other.
   socket.once("close", () => raw.destroy());
   raw.once("close", () => socket.destroy());
-  return socket;
+  const readPresented = (): readonly Uint8Array[] | undefined => {
+    if (socket.destroyed) return [];
+    if (openssl === undefined || connection === undefined) return presentedBy(socket);
+    return openssl.presented(connection, maxPresented);
+  };
+  return { socket, readPresented };
 }
 
-/**
- * The certificates as they were sent, leaf first; absent: more than we look at. To be called once for each
- * connection: the second call sees the leaf alone.
- */
-export function readPresented(socket: TLSSocket): readonly Uint8Array[] | undefined {
+/** As Node gives them: it reads each a second time, and gives the leaf alone to who asks again. */
+function presentedBy(socket: TLSSocket): readonly Uint8Array[] | undefined {
   const presented: Uint8Array[] = [];
   let certificate = socket.getPeerX509Certificate();
   while (certificate !== undefined) {

@@ -3,7 +3,7 @@
  *
  *     presented ─▶ verified path ─▶ authority ─▶ one `request` on `util/chain.sock` ─▶ bytes both ways
  *
- * It holds no state but the digests of certificates verified before. Whoever
+ * It holds no state but the intermediates that it met before. Whoever
  * completed a handshake is told why it got nothing else.
  *
  * @module
@@ -12,13 +12,21 @@ import { printName } from "../core/name.ts";
 import { err, ok, type Result } from "../core/result.ts";
 import { type FileError, readFile } from "../host/client_files.ts";
 import type { Log } from "../host/log.ts";
-import { startTlsServer, type TlsClient, type TlsServer, type TlsServerError } from "../host/tls.ts";
+import {
+  type Given,
+  type Presented,
+  startTlsServer,
+  type TlsClient,
+  type TlsServer,
+  type TlsServerError,
+} from "../host/tls.ts";
 import { isLoopback, type TlsLimits } from "../host/tls_limits.ts";
+import type { Forwarded } from "../host/tls_relay.ts";
 import type { Certificate } from "../x509/certificate.ts";
 import { developmentFingerprint } from "../x509/development.ts";
 import { encodeKey, type KeyError, parseKey } from "../x509/keys.ts";
 import { encodeCertificates, type PemError, parseCertificates } from "../x509/pem.ts";
-import { SignatureCache } from "../x509/signature.ts";
+import { KnownCertificates } from "./endpoint_cache.ts";
 import { describeChainError, describeForwardEnd } from "./endpoint_describe.ts";
 import { encodeFailure, type Prepared, prepareRequest, type Unprepared } from "./endpoint_request.ts";
 
@@ -32,6 +40,8 @@ export interface EndpointOptions {
   /** An IP address. */
   readonly host: string;
   readonly port: number;
+  /** Instead of these two. */
+  readonly given?: Given;
   readonly log: Log;
   readonly limits?: TlsLimits;
 }
@@ -42,8 +52,6 @@ export type EndpointError =
   | { readonly kind: "pem"; readonly path: string; readonly error: PemError }
   | { readonly kind: "anchors"; readonly path: string; readonly count: number }
   | { readonly kind: "key"; readonly path: string; readonly error: KeyError }
-  /** The root whose key everybody has, on an address that others reach. */
-  | { readonly kind: "development-anchor"; readonly host: string }
   | TlsServerError;
 
 /** Serves until it is closed. */
@@ -51,20 +59,20 @@ export async function startEndpoint(options: EndpointOptions): Promise<Result<Tl
   const credentials = await readCredentials(options);
   if (!credentials.ok) return credentials;
   const { anchor, chain, key } = credentials.value;
-  const { host, port, log, limits, tmpdir } = options;
-  if (hex(anchor.fingerprint) === developmentFingerprint && !isLoopback(host)) {
-    return err({ kind: "development-anchor", host });
-  }
-  const endpoint: Endpoint = { anchor, log, socket: chainSocket(tmpdir), signatures: new SignatureCache(cachedPairs) };
-  const tls = { chain, key, host, port, log, ...(limits === undefined ? {} : { limits }) };
-  return startTlsServer(tls, (client) => serve(endpoint, client));
+  const { tmpdir, host, log } = options;
+  const localOnly = hex(anchor.fingerprint) === developmentFingerprint;
+  if (localOnly && options.given === undefined && !isLoopback(host)) return err({ kind: "not-local", host });
+  const endpoint: Endpoint = { anchor, log, socket: chainSocket(tmpdir), known: new KnownCertificates() };
+  return startTlsServer({ ...options, chain, key, localOnly }, (client, presented) =>
+    serve(endpoint, client, presented),
+  );
 }
 
 interface Endpoint {
   readonly anchor: Certificate;
   readonly log: Log;
   readonly socket: string;
-  readonly signatures: SignatureCache;
+  readonly known: KnownCertificates;
 }
 
 interface Credentials {
@@ -100,24 +108,38 @@ async function readText(path: string): Promise<Result<string, FileError>> {
   return bytes.ok ? ok(Buffer.from(bytes.value).toString("utf8")) : bytes;
 }
 
-/** One client, from its chain to the last byte of its reply. */
-async function serve(endpoint: Endpoint, client: TlsClient): Promise<void> {
-  const prepared = prepareRequest(client.presented, endpoint.anchor, Date.now(), endpoint.signatures);
-  if (prepared.ok) await carryOut(endpoint, client, prepared.value);
-  else refuse(endpoint, client, prepared.error);
+/**
+ * One client, from its chain to the last byte of its reply.
+ *
+ * No function here waits while it holds the certificates or the image in them: they go when the daemon has the image.
+ */
+function serve(endpoint: Endpoint, client: TlsClient, presented: Presented): Promise<void> {
+  const prepared = prepareRequest(presented, endpoint.anchor, Date.now(), endpoint.known);
+  return prepared.ok ? carryOut(endpoint, client, prepared.value) : refuse(endpoint, client, prepared.error);
 }
 
-function refuse({ log }: Endpoint, client: TlsClient, { name, reason }: Unprepared): void {
+async function refuse({ log }: Endpoint, client: TlsClient, { name, reason }: Unprepared): Promise<void> {
   log.warn({ address: client.address, request: printName(name), reason }, "refused");
   client.finish(encodeFailure(name, describeChainError(reason)));
 }
 
-async function carryOut(endpoint: Endpoint, client: TlsClient, prepared: Prepared): Promise<void> {
+function carryOut(endpoint: Endpoint, client: TlsClient, prepared: Prepared): Promise<void> {
   const { name, command, leaf, opening, form } = prepared;
-  const { end, sent, received, between } = await client.forward({ path: endpoint.socket, opening, form });
-  const about = { address: client.address, request: printName(name), command, leaf: hex(leaf) };
+  const forwarded = client.forward({ path: endpoint.socket, opening, form });
+  return forwarded.then((result) => conclude(endpoint, client, { name, command, leaf }, result));
+}
+
+function conclude(
+  { log }: Endpoint,
+  client: TlsClient,
+  { name, command, leaf }: Pick<Prepared, "name" | "command" | "leaf">,
+  { end, sent, received, between }: Forwarded,
+): void {
   const level = end.kind === "daemon-unreachable" || end.kind === "daemon-broke" ? "error" : "info";
-  endpoint.log[level]({ ...about, end, sent, received }, "request");
+  if (log.isLevelEnabled(level)) {
+    const about = { address: client.address, request: printName(name), command, leaf: hex(leaf) };
+    log[level]({ ...about, end, sent, received }, "request");
+  }
   const words = between ? describeForwardEnd(end, received > 0) : undefined;
   client.finish(words === undefined ? undefined : encodeFailure(name, words));
 }
@@ -129,6 +151,3 @@ function chainSocket(tmpdir: string): string {
 function hex(bytes: Uint8Array): string {
   return Buffer.from(bytes).toString("hex");
 }
-
-/** Intermediates remembered as verified, 150 bytes each: those of a large host, ten times over. */
-const cachedPairs = 10_000;

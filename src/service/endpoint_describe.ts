@@ -65,7 +65,7 @@ export function describeEndpointError(error: EndpointError): string {
       return `${error.path} has ${error.count} certificates, the authority must be one`;
     case "key":
       return `${error.path}: ${describeKeyError(error.error)}`;
-    case "development-anchor":
+    case "not-local":
       return `the development authority, whose key everybody has, is for this machine alone: use --ip 127.0.0.1, not ${error.host}`;
     case "credentials":
       return error.code === "ERR_OSSL_X509_KEY_VALUES_MISMATCH"

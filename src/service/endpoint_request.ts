@@ -11,7 +11,7 @@ import { err, ok, type Result } from "../core/result.ts";
 import { type AuthorityError, readAuthority } from "../x509/authority.ts";
 import { type Certificate, type CertificateError, parseCertificate } from "../x509/certificate.ts";
 import { type PathError, type VerifiedPath, verifyPath } from "../x509/path.ts";
-import type { SignatureCache } from "../x509/signature.ts";
+import type { KnownCertificates } from "./endpoint_cache.ts";
 
 /** One request, ready to be sent. */
 export interface Prepared {
@@ -46,23 +46,23 @@ export function prepareRequest(
   presented: readonly Uint8Array[] | undefined,
   anchor: Certificate,
   now: number,
-  signatures: SignatureCache,
+  known: KnownCertificates,
 ): Result<Prepared, Unprepared> {
   if (presented === undefined) return refuse({ kind: "too-many-certificates" });
   const certificates: Certificate[] = [];
   for (const [at, der] of presented.entries()) {
-    const certificate = parseCertificate(der);
+    const certificate = at === 0 ? parseCertificate(der) : known.parse(der);
     if (!certificate.ok) return refuse({ kind: "certificate", at, error: certificate.error });
     certificates.push(certificate.value);
   }
-  const path = verifyPath(certificates, anchor, now, "client", signatures);
+  const path = verifyPath(certificates, anchor, now, "client", known.signatures);
   if (!path.ok) return refuse({ kind: "path", error: path.error });
   const authority = readAuthority(path.value);
   if (!authority.ok) return refuse({ kind: "authority", error: authority.error }, bestName(path.value));
   const { levels, label, command } = authority.value;
   const delegations = levels.map((level) => level.label);
   const name = label === undefined ? { path: delegations } : { path: delegations, label };
-  const { request, behind } = moveImage({ ...authority.value, imageFollows: false });
+  const { request, behind } = moveUpload({ ...authority.value, imageFollows: false });
   const wire = { header: addressedTo(name), payload: { kind: "request", request } } as const;
   return ok({
     name,
@@ -86,17 +86,34 @@ function addressedTo(name: Name): Header {
   return { version: 5, sequence: 0n, name };
 }
 
-/** Images travel as streams, wherever they were: the request's frame stays small. */
-function moveImage(request: ChainRequest): {
+/** Images and what is put on block devices travel as streams, wherever they were: the request's frame stays small. */
+function moveUpload(request: ChainRequest): {
   readonly request: ChainRequest;
   readonly behind: readonly Uint8Array[];
 } {
   const { command } = request;
-  if (command.kind !== "unikernel-create") return { request, behind: [] };
-  const { image } = command;
-  const bare = { ...command, image: { ...image, bytes: new Uint8Array(0) } };
-  const behind = image.bytes.length === 0 ? [] : [frameHeader(image.bytes.length), image.bytes, frameHeader(0)];
-  return { request: { ...request, command: bare, imageFollows: true }, behind };
+  switch (command.kind) {
+    case "unikernel-create": {
+      const { compressed, bytes } = command.image;
+      const bare = { ...command, image: { compressed, bytes: nothing } };
+      return {
+        request: { ...request, command: bare, imageFollows: true },
+        behind: bytes.length === 0 ? [] : [...streamOf(bytes), end],
+      };
+    }
+    case "block-set": {
+      const { kind, compressed, data } = command;
+      const behind = data === undefined ? [] : [...streamOf(data), end];
+      return { request: { ...request, command: { kind, compressed } }, behind };
+    }
+    default:
+      return { request, behind: [] };
+  }
+}
+
+/** What came whole, as one chunk. */
+function streamOf(bytes: Uint8Array): readonly Uint8Array[] {
+  return bytes.length === 0 ? [] : [frameHeader(bytes.length), bytes];
 }
 
 function formOf(command: Command): Prepared["form"] {
@@ -125,3 +142,6 @@ function bestName(path: VerifiedPath): Name {
   const label = parseLabel(path.leaf.subject.commonName ?? "");
   return label.ok && label.value !== "." ? { path: labels, label: label.value } : { path: labels };
 }
+
+const nothing = new Uint8Array(0);
+const end = frameHeader(0);

@@ -11,8 +11,8 @@ test("Admission bounds pending handshakes in total and by address", () => {
   expect(admission.admit("192.0.2.1")).toBeUndefined();
   expect(admission.admit("192.0.2.2")).toBeDefined();
   expect(admission.admit("192.0.2.3")).toBeUndefined();
-  first?.settle();
-  first?.settle();
+  first?.settle(false);
+  first?.settle(false);
   expect(admission.admit("192.0.2.1")).toBeDefined();
   expect(admission.admit("192.0.2.4")).toBeUndefined();
 });
@@ -21,9 +21,9 @@ test("Admission bounds connections in total and by address, and counts each leav
   const admission = new Admission(limits);
   const places = ["a", "a", "a"].map((address) => admission.admit(address));
   expect(places.map((place) => place !== undefined)).toEqual([true, true, false]);
-  for (const place of places) place?.settle();
+  for (const place of places) place?.settle(false);
   const third = admission.admit("a");
-  third?.settle();
+  third?.settle(false);
   expect(admission.admit("a")).toBeUndefined();
   third?.leave();
   third?.leave();

@@ -104,6 +104,8 @@ export interface Asked {
 
 export interface Lab {
   readonly port: number;
+  /** With ca.pem, server.pem, server.key and the stand-in's util/chain.sock. */
+  readonly dir: string;
   readonly pki: ReturnType<typeof makePki>;
   readonly asked: readonly Asked[];
   readonly log: () => string;
@@ -139,7 +141,7 @@ export async function openLab(options: LabOptions = {}): Promise<Lab> {
   });
   if (!endpoint.ok) throw new Error(endpoint.error.kind);
   onTestFinished(() => endpoint.value.close(0));
-  return { port: endpoint.value.port, pki, asked, log: () => log };
+  return { port: endpoint.value.port, dir, pki, asked, log: () => log };
 }
 
 function standInForDaemon(

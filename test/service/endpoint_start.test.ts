@@ -17,7 +17,7 @@ async function refusal(options: Parameters<typeof startEndpoint>[0]): Promise<En
 
 test.for(["::", "0.0.0.0", "192.0.2.1"])("the development authority is refused on %s", async (host) => {
   const error = await refusal({ ...place, ...development, host });
-  expect(error).toEqual({ kind: "development-anchor", host });
+  expect(error).toEqual({ kind: "not-local", host });
   expect(describeEndpointError(error)).toMatch(/for this machine alone/);
 });
 
