@@ -29,6 +29,15 @@ export type Migration =
 /** Exits with 0 for --help and --version, and with 1 where the words are wrong. */
 export function parseDaemonWords(argv: readonly string[]): DaemonWords {
   let migration: Migration | undefined;
+  const program = createDaemonProgram((asked) => {
+    migration = asked;
+  });
+  const words = program.parse(argv, { from: "user" }).opts<DaemonWords>();
+  return migration === undefined ? words : { ...words, migration };
+}
+
+/** What the words are parsed by; help, manual page and completion are made of it. */
+export function createDaemonProgram(ask: (migration: Migration) => void): Command {
   const program = new Command("fulmard")
     .description("Runs Solo5 unikernels within what was delegated to whoever asks.")
     .version(version)
@@ -40,11 +49,8 @@ export function parseDaemonWords(argv: readonly string[]): DaemonWords {
     .option("--grace <seconds>", "how long a guest has to end before it is killed", parseSeconds, 10)
     .option("-v, --verbose", "say more (repeatable)", (_, level: number) => level + 1, 0)
     .action(() => undefined);
-  addMigration(program, (asked) => {
-    migration = asked;
-  });
-  const words = program.parse(argv, { from: "user" }).opts<DaemonWords>();
-  return migration === undefined ? words : { ...words, migration };
+  addMigration(program, ask);
+  return program;
 }
 
 function addMigration(program: Command, ask: (migration: Migration) => void): void {

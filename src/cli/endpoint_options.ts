@@ -21,7 +21,14 @@ export interface EndpointWords {
 
 /** Exits with 0 for --help and --version, and with 1 where the words are wrong. */
 export function parseEndpointWords(argv: readonly string[]): EndpointWords {
-  const program = new Command("fulmar-endpoint")
+  const program = createEndpointProgram().parse(argv, { from: "user" });
+  const [ca = "", cert = "", key = ""] = program.args;
+  return { ...program.opts<Omit<EndpointWords, "ca" | "cert" | "key">>(), ca, cert, key };
+}
+
+/** What the words are parsed by; help, manual page and completion are made of it. */
+export function createEndpointProgram(): Command {
+  return new Command("fulmar-endpoint")
     .description("Hands the requests in clients' certificates to fulmard. Files are PEM.")
     .version(version)
     .argument("<ca>", "certificate of the authority that clients' chains end at")
@@ -31,10 +38,7 @@ export function parseEndpointWords(argv: readonly string[]): EndpointWords {
     .option("--port <number>", "TCP port; 0 takes any that is free", parsePort, 1025)
     .option("--ip <address>", "address to listen on", "::")
     .option("-q, --quiet", "log nothing", false)
-    .option("-v, --verbose", "log more (repeatable)", (_, level: number) => level + 1, 0)
-    .parse(argv, { from: "user" });
-  const [ca = "", cert = "", key = ""] = program.args;
-  return { ...program.opts<Omit<EndpointWords, "ca" | "cert" | "key">>(), ca, cert, key };
+    .option("-v, --verbose", "log more (repeatable)", (_, level: number) => level + 1, 0);
 }
 
 function parsePort(text: string): number {
