@@ -28,7 +28,7 @@ async function migrate(asked: Migration): Promise<void> {
 async function serve(): Promise<void> {
   const log = createLog("fulmard", words.verbose);
   const cage = words.cage && geteuid?.() === 0;
-  const daemon = await startDaemon({ ...words, cage, grace: words.grace * 1000, log });
+  const daemon = await startDaemon({ ...words, cage, grace: words.grace * 1000, interval: words.interval * 1000, log });
   if (daemon.ok) {
     process.stdout.write(`serving ${words.tmpdir}/util/{chain,vmmd,console,stat}.sock\n`);
     const stop = (): void => void daemon.value.stop().then(() => process.exit(0));

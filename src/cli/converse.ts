@@ -7,7 +7,7 @@
 import type { Data } from "../codec/data.ts";
 import type { Wire } from "../codec/wire.ts";
 import type { Command } from "../core/command.ts";
-import type { Name } from "../core/name.ts";
+import { type Name, type Path, root } from "../core/name.ts";
 import type { Connection } from "../host/client_connection.ts";
 import type { Environment } from "../host/client_environment.ts";
 import { describeConnection, describeFailure } from "./describe.ts";
@@ -15,6 +15,7 @@ import { download, isHead, type Messages } from "./download.ts";
 import { type Failure, failure } from "./failure.ts";
 import { type Logging, says } from "./options.ts";
 import { printConsoleLine, printHappening, printSuccess } from "./print.ts";
+import { printStatistics } from "./print_statistics.ts";
 import type { Outcome, Take } from "./session.ts";
 
 /** What was asked, and who takes the answer: absent, the terminal. */
@@ -34,10 +35,12 @@ export async function converse(
   const endless = isSubscription(command);
   const messages = connection.messages(endless ? undefined : answerLimit(command));
   let subscribed = false;
+  let path = root;
   try {
     for await (const message of messages) {
       if (!message.ok) return describeConnection(message.error);
-      const failed = await print(environment, options, question, message.value, messages);
+      if (message.value.payload.kind === "success") path = message.value.header.name.path;
+      const failed = await print(environment, options, question, withFullName(path, message.value), messages);
       if (failed !== undefined || !endless) return failed;
       subscribed = true;
     }
@@ -93,9 +96,18 @@ function lineOf(command: Command, name: Name, data: Data): string | undefined {
       return command.kind === "console-subscribe" ? printConsoleLine(data.time, data.line) : undefined;
     case "happening":
       return command.kind === "log-subscribe" ? printHappening(name, data.time, data.happening) : undefined;
+    case "statistics":
+      return command.kind === "stats-subscribe" ? printStatistics(name, data.statistics) : undefined;
     default:
       return undefined;
   }
+}
+
+/** Statistics come under names as seen from the path that was subscribed to. */
+function withFullName(path: Path, wire: Wire): Wire {
+  const { header, payload } = wire;
+  if (payload.kind !== "data" || payload.data.kind !== "statistics") return wire;
+  return { header: { ...header, name: { ...header.name, path: [...path, ...header.name.path] } }, payload };
 }
 
 const unanswered: Failure = failure(

@@ -6,6 +6,8 @@
 import { Command, InvalidArgumentError, type Option } from "commander";
 import type { TenderKind } from "../core/manifest.ts";
 import { version } from "../core/version.ts";
+import type { MetricsAddress } from "../host/metrics_server.ts";
+import { type Destination, parseAddressWord } from "./words.ts";
 
 export interface DaemonWords {
   readonly tmpdir: string;
@@ -15,6 +17,11 @@ export interface DaemonWords {
   readonly cage: boolean;
   /** Seconds. */
   readonly grace: number;
+  /** Seconds. */
+  readonly interval: number;
+  readonly influx?: Destination;
+  readonly influxFullNames: boolean;
+  readonly metrics?: MetricsAddress;
   /** How often `-v` was said. */
   readonly verbose: number;
   /** Instead of serving. */
@@ -47,6 +54,10 @@ export function createDaemonProgram(ask: (migration: Migration) => void): Comman
     .option("--allow-tcg", "run virtio images in QEMU without KVM, which is no security boundary", false)
     .option("--no-cage", "run guests as the daemon's own user, for development")
     .option("--grace <seconds>", "how long a guest has to end before it is killed", parseSeconds, 10)
+    .option("--interval <seconds>", "how often what guests use is measured", parseInterval, 10)
+    .option("--influx <host[:port]>", "send that in InfluxDB's line protocol over TCP (port 8094)", parseInflux)
+    .option("--influx-full-names", "say alice:web there, in place of albatross's web", false)
+    .option("--metrics <address>", "serve that to Prometheus: [address:]port, or unix:path; on loopback", parseMetrics)
     .option("-v, --verbose", "say more (repeatable)", (_, level: number) => level + 1, 0)
     .action(() => undefined);
   addMigration(program, ask);
@@ -79,7 +90,28 @@ function parseTenders(text: string): readonly TenderKind[] {
   });
 }
 
+function parseInterval(text: string): number {
+  const seconds = parseSeconds(text);
+  if (seconds === 0) throw new InvalidArgumentError("It must be at least 1.");
+  return seconds;
+}
+
+function parseInflux(text: string): Destination {
+  return parseAddressWord(text, influxPort);
+}
+
+function parseMetrics(text: string): MetricsAddress {
+  const [, path] = /^unix:(.+)$/.exec(text) ?? [];
+  if (path !== undefined) return { kind: "unix", path };
+  const bare = /^:?\d{1,5}$/.test(text) ? `127.0.0.1:${text.replace(":", "")}` : text;
+  if (!/:\d+$/.test(bare)) throw new InvalidArgumentError("It is written [ADDRESS:]PORT or unix:PATH.");
+  return { kind: "tcp", ...parseAddressWord(bare, 0) };
+}
+
 function parseSeconds(text: string): number {
   if (!/^\d{1,4}$/.test(text)) throw new InvalidArgumentError("A number of seconds is wanted.");
   return Number(text);
 }
+
+/** albatross's. */
+const influxPort = 8094;

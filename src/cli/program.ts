@@ -18,6 +18,7 @@ import { addPolicy } from "./policy.ts";
 import { report } from "./report.ts";
 import { createSend } from "./send.ts";
 import type { Outcome, Send } from "./session.ts";
+import { addStats } from "./stats.ts";
 import { addUnikernel } from "./unikernel.ts";
 import { addUpdate } from "./update.ts";
 
@@ -77,6 +78,7 @@ const families = [
   addUnikernel,
   addUpdate,
   addConsole,
+  addStats,
   addLog,
   addPolicy,
   addBlock,

@@ -99,10 +99,15 @@ export function parseInstantWord(word: string): number {
 
 /** `host`, `host:port`, `[v6]:port`. */
 export function parseDestinationWord(word: string): Destination {
+  return parseAddressWord(word, defaultPort);
+}
+
+/** The same, with another port where none is said. */
+export function parseAddressWord(word: string, standard: number): Destination {
   const [, bracketed, plain, digits] = /^(?:\[([^\]]+)\]|([^:[\]]+))(?::(\d{1,5}))?$/.exec(word) ?? [];
   const bare = word.includes("::") && !word.includes("[") ? word : undefined;
   const host = bracketed ?? plain ?? bare;
-  const port = digits === undefined ? defaultPort : Number(digits);
+  const port = digits === undefined ? standard : Number(digits);
   if (host === undefined || port < 1 || port > 65_535) {
     throw new InvalidArgumentError("It is written HOST[:PORT].");
   }

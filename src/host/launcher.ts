@@ -24,6 +24,7 @@ import { adoptGuests, forgetGuest, type Guest, startGuest, stopGuest } from "./g
 import { imagePath } from "./image.ts";
 import type { Log } from "./log.ts";
 import { refuseHost } from "./refuse.ts";
+import type { Target } from "./statistics.ts";
 import { Taps } from "./tap.ts";
 
 export interface LauncherOptions {
@@ -38,6 +39,9 @@ export interface LauncherOptions {
   readonly output: (name: Name, bytes: Uint8Array) => void;
   /** A guest's console is open. */
   readonly opened: (name: Name) => void;
+  /** A guest runs, and can be measured; then it has ended. */
+  readonly started: (name: Name, target: Target) => void;
+  readonly ended: (name: Name, target: Target) => void;
 }
 
 /** What one guest has of the host. */
@@ -135,7 +139,12 @@ export class Launcher {
       await this.#takeBack(loan.value);
       return err(refuseHost("starting the tender", guest.error));
     }
-    const over = this.#watch(run, guest.value, loan.value, ended);
+    const target = { process: guest.value.identity, network: networkOf(loan.value, incarnation) };
+    this.#options.started(name, target);
+    const over = this.#watch(run, guest.value, loan.value, (status) => {
+      this.#options.ended(name, target);
+      ended(status);
+    });
     this.#running.set(run, { guest: guest.value, over });
     return ok(undefined);
   }
@@ -244,6 +253,12 @@ export class Launcher {
       arguments: guestArguments(name.label ?? "", config.addName, config.arguments),
     });
   }
+}
+
+/** The guest's devices with their taps: so albatross tells them to who measures. */
+function networkOf({ taps }: Loan, { devices }: Incarnation): Target["network"] {
+  const names = devices.flatMap((device) => (device.kind === "net" ? [device.device] : []));
+  return names.map((bridge, index) => ({ bridge, tap: taps[index] ?? "" }));
 }
 
 /** Tells this daemon's taps from another's: of two daemons each has a folder of its own. */

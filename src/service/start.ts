@@ -7,7 +7,7 @@
 import { join, resolve } from "node:path";
 import { decodeGrant, decodeUnikernel } from "../codec/record.ts";
 import { boot, type Stored } from "../core/boot.ts";
-import { describeEnd } from "../core/describe.ts";
+import { describeHappening } from "../core/describe.ts";
 import type { TenderKind } from "../core/manifest.ts";
 import { parseName, parsePath, printName } from "../core/name.ts";
 import { type Policy, unlimited } from "../core/policy.ts";
@@ -22,11 +22,16 @@ import { listBridges, readHostFacts } from "../host/proc.ts";
 import { Runner } from "../host/runner.ts";
 import { type Listener, listenUnix } from "../host/socket.ts";
 import { prepareStateFolder } from "../host/state_folder.ts";
+import { Sampler } from "../host/statistics.ts";
 import { openStore, type Store } from "../host/store.ts";
+import { Collectors } from "./collector.ts";
 import { Consoles } from "./consoles.ts";
 import { Daemon } from "./daemon.ts";
+import { EventLog } from "./event_log.ts";
+import { type MetricsOptions, startMetrics } from "./metrics.ts";
+import { Meter } from "./statistics.ts";
 
-export interface DaemonOptions {
+export interface DaemonOptions extends MetricsOptions {
   readonly tmpdir: string;
   readonly dbdir: string;
   readonly tenders: readonly TenderKind[];
@@ -35,6 +40,8 @@ export interface DaemonOptions {
   readonly cage: boolean;
   /** Milliseconds that a guest has to end after SIGTERM. */
   readonly grace: number;
+  /** Milliseconds from one measurement of the guests to the next; absent: ten seconds, as albatross. */
+  readonly interval?: number;
   readonly log: Log;
 }
 
@@ -70,7 +77,7 @@ async function serve(options: DaemonOptions, store: Store): Promise<Result<Runni
   if (!host.ok) return host;
   const stored = { ...readStored(store, log), blocks: blocks.value.devices };
   const first = boot(host.value, stored);
-  const { runner, daemon, launcher } = assemble(options, store, first.state);
+  const { runner, daemon, launcher, meter, sampler } = assemble(options, store, first.state);
   let open: () => void = () => undefined;
   const ready = new Promise<void>((resolve) => {
     open = resolve;
@@ -78,13 +85,20 @@ async function serve(options: DaemonOptions, store: Store): Promise<Result<Runni
   // First of all: whoever has the sockets already is a daemon whose guests are none of ours.
   const sockets = await listen(tmpdir, daemon, ready, log);
   if (!sockets.ok) return sockets;
+  const metrics = await startMetrics(meter, sampler.units.pageSize, options, log);
+  if (!metrics.ok) {
+    await Promise.all(sockets.value.map((socket) => socket.close()));
+    return err({ step: "serving the metrics", error: metrics.error });
+  }
   await prepareHost(dbdir, store, launcher, log);
+  meter.start(options.interval ?? defaultInterval);
   open();
   const started = runner.perform(first.effects).catch((error: unknown) => log.fatal({ err: error }, "bug"));
   log.info({ policy: host.value, unikernels: stored.unikernels.length }, "serving");
   return ok({
     stop: async () => {
-      await Promise.all(sockets.value.map((socket) => socket.close()));
+      meter.close();
+      await Promise.all([...sockets.value, metrics.value].map((socket) => socket.close()));
       await runner.close();
       await started;
     },
@@ -123,17 +137,34 @@ async function hostPolicy(dbdir: string, occupied: number): Promise<Result<Polic
   return ok({ unikernels: unlimited, cpuids, memory, block, bridges: bridges.value });
 }
 
-function assemble(
-  options: DaemonOptions,
-  store: Store,
-  state: Runner["state"],
-): { readonly runner: Runner; readonly daemon: Daemon; readonly launcher: Launcher } {
+/** The parts of a daemon that its start and stop deal with. */
+interface Assembled {
+  readonly runner: Runner;
+  readonly daemon: Daemon;
+  readonly launcher: Launcher;
+  readonly meter: Meter;
+  readonly sampler: Sampler;
+}
+
+function assemble(options: DaemonOptions, store: Store, state: Runner["state"]): Assembled {
   const { dbdir, tmpdir, tenders, allowTcg, cage, grace, log } = options;
   const consoles = new Consoles();
+  const events = new EventLog();
+  const sampler = new Sampler();
+  const meter = new Meter(sampler, log);
+  const collectors = new Collectors(log);
   const launcher = new Launcher({
     ...{ dbdir, tmpdir, cage, grace, log },
     output: (name, bytes) => consoles.output(name, bytes, Date.now()),
     opened: (name) => consoles.activate(name),
+    started: (name, target) => {
+      meter.watch(name, target);
+      collectors.started(name, target);
+    },
+    ended: (name, target) => {
+      meter.forget(name, target);
+      collectors.ended(name);
+    },
   });
   const preparer = new Preparer(dbdir, { dbdir, offered: tenders, allowTcg, caged: cage });
   const runner: Runner = new Runner(
@@ -146,13 +177,13 @@ function assemble(
       reply: (client, reply) => daemon.reply(client, reply),
       upload: (client) => daemon.upload(client),
       download: (effect, content) => daemon.download(effect, content),
-      ended: (effect) => ended(consoles, log, effect),
+      tell: (effect) => tell(consoles, events, log, effect),
       gone: (name) => consoles.deactivate(name),
     },
     state,
   );
-  const daemon = new Daemon(() => runner, consoles, log);
-  return { runner, daemon, launcher };
+  const daemon = new Daemon(() => runner, { consoles, events, meter, collectors }, log);
+  return { runner, daemon, launcher, meter, sampler };
 }
 
 /** Leaves of what an earlier daemon had only what is stored. */
@@ -171,13 +202,16 @@ function digestOf(record: Uint8Array): readonly Uint8Array[] {
   return unikernel.ok ? [unikernel.value.digest] : [];
 }
 
-function ended(
+function tell(
   consoles: Consoles,
+  events: EventLog,
   log: Log,
-  { name, status, failures, delay }: Extract<Effect, { kind: "ended" }>,
+  { name, happening }: Extract<Effect, { kind: "tell" }>,
 ): void {
-  log.info({ target: printName(name), status, failures, delay }, "ended");
-  consoles.note(name, `fulmar: ${describeEnd(status, failures, delay)}`, Date.now());
+  const now = Date.now();
+  log.info({ target: printName(name), happening }, "happened");
+  events.tell(name, now, happening);
+  if (happening.kind === "ended") consoles.note(name, `fulmar: ${describeHappening(happening)}`, now);
 }
 
 /** @param ready - who connects before is served then */
@@ -211,6 +245,8 @@ async function listen(
   }
   return ok(open);
 }
+
+const defaultInterval = 10_000;
 
 /** Connections of one socket at once: as many as the endpoint lets in, and a host's own tools. */
 const maxConnections = 4096;
