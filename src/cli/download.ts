@@ -9,6 +9,7 @@
 import type { Success } from "../core/command.ts";
 import type { Name } from "../core/name.ts";
 import { unreachable } from "../core/result.ts";
+import type { Image } from "../core/unikernel.ts";
 import type { Connection } from "../host/client_connection.ts";
 import type { Environment } from "../host/client_environment.ts";
 import { fileName } from "../host/file_name.ts";
@@ -35,15 +36,29 @@ export function isHead(success: Success): success is Head {
 
 /** @param messages - what comes after the head */
 export async function download(environment: Environment, name: Name, head: Head, messages: Messages): Promise<Outcome> {
-  const base = `${fileName(name)}.${printTime(environment.now())}`;
+  if (head.kind === "unikernel-image") return saveImage(environment, name, head.image);
+  if (head.kind === "old-block-device-image") return save(environment, name, head.image, "dumped to");
   const incoming = new Incoming(environment, messages);
-  const streamed = head.kind === "block-device-image";
-  const content = streamed ? incoming.pieces() : once(head.image.bytes);
-  const compressed = streamed ? head.compressed : head.image.compressed;
-  const saved = await environment.saveIncoming(base, content, compressed);
-  if (incoming.failed !== undefined) return incoming.failed;
+  const content = { compressed: head.compressed, bytes: incoming.pieces() };
+  const saved = await save(environment, name, content, "dumped to");
+  return incoming.failed ?? saved;
+}
+
+export function saveImage(environment: Environment, name: Name, image: Image): Promise<Outcome> {
+  return save(environment, name, image, "dumped image to");
+}
+
+interface Content {
+  readonly compressed: boolean;
+  readonly bytes: Uint8Array | AsyncIterable<Uint8Array>;
+}
+
+async function save(environment: Environment, name: Name, content: Content, what: string): Promise<Outcome> {
+  // It always holds a colon and never a slash: nothing but a file of this folder.
+  const base = `${fileName(name)}.${printTime(environment.now())}`;
+  const bytes = content.bytes instanceof Uint8Array ? once(content.bytes) : content.bytes;
+  const saved = await environment.saveIncoming(base, bytes, content.compressed);
   if (!saved.ok) return describeSave(saved.error);
-  const what = head.kind === "unikernel-image" ? "dumped image to" : "dumped to";
   await environment.stdout(`${what} ${saved.value}\n`);
   return undefined;
 }

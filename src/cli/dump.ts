@@ -4,16 +4,14 @@
  * @module
  */
 import { type Command as CommanderCommand, Option } from "commander";
-import type { Unikernel } from "../codec/config.ts";
-import { describeDer, describeInflate } from "../codec/describe.ts";
+import { describeDer } from "../codec/describe.ts";
 import { decodeState, type HostState } from "../codec/state.ts";
-import { inflate } from "../codec/zlib.ts";
 import { type Name, printName, sameName } from "../core/name.ts";
-import { err, ok, type Result } from "../core/result.ts";
-import { fileName } from "../host/file_name.ts";
+import { err, type Result } from "../core/result.ts";
+import { saveImage } from "./download.ts";
 import { type Failure, failure, fileFailure } from "./failure.ts";
 import { addLogging, type Logging, says } from "./options.ts";
-import { printPolicy, printTime, printTitle } from "./print.ts";
+import { printPolicy, printTitle } from "./print.ts";
 import { printConfig } from "./print_command.ts";
 import type { Outcome, Session } from "./session.ts";
 import { parseThingWord } from "./words.ts";
@@ -59,22 +57,14 @@ function printDump({ unikernels, policies }: HostState, showArguments: boolean):
 }
 
 async function extract(session: Session, name: Name, options: DumpOptions): Promise<Outcome> {
-  const { environment } = session;
   const state = await readDump(session, options);
   if (!state.ok) return state.error;
   const found = state.value.unikernels.find((one) => sameName(one.name, name))?.value;
   if (found === undefined) {
     return failure("usage", `there is no unikernel ${printName(name)} in it`, "inspect-dump lists those that are");
   }
-  const image = imageOf(found);
-  if (!image.ok) return image.error;
-  await environment.stdout(`${printTitle(name)}: ${printConfig(found, says(options, "debug"))}\n`);
-  // It always holds a colon and never a slash: nothing but a file of this folder.
-  const path = `${fileName(name)}.${printTime(environment.now())}`;
-  const written = await environment.createFile(path, image.value, 0o644);
-  if (!written.ok) return fileFailure(written.error);
-  await environment.stdout(`dumped image to ${path}\n`);
-  return undefined;
+  await session.environment.stdout(`${printTitle(name)}: ${printConfig(found, says(options, "debug"))}\n`);
+  return await saveImage(session.environment, name, found.image);
 }
 
 async function readDump({ environment }: Session, { dbdir, file }: DumpOptions): Promise<Result<HostState, Failure>> {
@@ -85,15 +75,3 @@ async function readDump({ environment }: Session, { dbdir, file }: DumpOptions):
   if (state.ok) return state;
   return err(failure("usage", `${path}: it is no state file of albatross: ${describeDer(state.error)}`));
 }
-
-/** Uncompressed. */
-function imageOf({ image, config }: Unikernel): Result<Uint8Array, Failure> {
-  if (!image.compressed) return ok(image.bytes);
-  const inflated = inflate(image.bytes, Math.min(config.memory * megabyte, largestImage));
-  return inflated.ok ? inflated : err(failure("usage", `the image ${describeInflate(inflated.error)}`));
-}
-
-const megabyte: number = 1024 * 1024;
-
-/** Bytes; an image that is larger than the memory of its unikernel could not run. */
-const largestImage: number = 1024 * megabyte;

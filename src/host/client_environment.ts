@@ -8,7 +8,7 @@ import { once } from "node:events";
 import { promisify } from "node:util";
 import type { Result } from "../core/result.ts";
 import { type KeyType, keyOptions } from "../x509/keys.ts";
-import { appendToFile, createFile, type FileError, readFile, writeFile } from "./client_files.ts";
+import { appendToFile, type FileError, readFile, writeFile } from "./client_files.ts";
 import { askSecret } from "./client_secret.ts";
 import { type Outgoing, openOutgoing, saveIncoming } from "./client_transfer.ts";
 import type { IoError } from "./io.ts";
@@ -30,8 +30,6 @@ export interface Environment {
   readonly askSecret: (question: string) => Promise<string | undefined>;
   readonly readFile: (path: string) => Promise<Result<Uint8Array, FileError>>;
   readonly writeFile: (path: string, content: Uint8Array | string, mode: number) => Promise<Result<void, FileError>>;
-  /** As writeFile, but never in the place of another file. */
-  readonly createFile: (path: string, content: Uint8Array | string, mode: number) => Promise<Result<void, FileError>>;
   readonly appendFile: (path: string, text: string) => Promise<Result<void, FileError>>;
   /** See client_transfer. */
   readonly openOutgoing: (path: string, level: number) => Promise<Result<Outgoing, IoError>>;
@@ -69,7 +67,6 @@ export function directoryEnvironment(cwd: string): Omit<Environment, Terminal> {
     generateKey,
     readFile: (path) => readFile(cwd, path),
     writeFile: (path, content, mode) => writeFile(cwd, path, content, mode),
-    createFile: (path, content, mode) => createFile(cwd, path, content, mode),
     appendFile: (path, text) => appendToFile(cwd, path, text),
     openOutgoing: (path, level) => openOutgoing(cwd, path, level),
     saveIncoming: (base, content, compressed) => saveIncoming(cwd, base, content, compressed),

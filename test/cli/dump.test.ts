@@ -51,7 +51,7 @@ test("extract-dump writes the image, inflated, to a file named after the unikern
   expect(sha256(readFileSync(join(folder, file)))).toBe(
     "0ded56f7d15e63443e5ebf940b8e5f22f7a6dbb1e9175a5ba614e0969f27dd96",
   );
-  expect(statSync(join(folder, file)).mode & 0o777).toBe(0o644);
+  expect(statSync(join(folder, file)).mode & 0o777).toBe(0o600);
 });
 
 test("extract-dump writes an uncompressed image as it is", async () => {
@@ -68,8 +68,8 @@ test("extract-dump never writes over a file", async () => {
   const file = ":rootuk.2026-11-22T05:21:03-00:00";
   writeFileSync(join(folder, file), "mine");
   const said = await say(["extract-dump", "--dbdir", live, "--file", "state.0", "rootuk"], folder, now);
-  expect(said).toMatchObject({ status: 124, stderr: `error: ${file}: exists already\n` });
-  expect(readdirSync(folder)).toEqual([file]);
+  expect(said.stdout).toContain(`\ndumped image to ${file}.1\n`);
+  expect(readdirSync(folder)).toEqual([file, `${file}.1`]);
   expect(readFileSync(join(folder, file), "utf8")).toBe("mine");
 });
 
@@ -95,8 +95,8 @@ test("extract-dump writes nothing of an image that cannot be inflated", async ()
   const folder = temporaryFolder();
   writeFileSync(join(folder, "state"), unhex(stateVectors.find(({ id }) => id === "state-2")?.der ?? ""));
   const said = await say(["extract-dump", "--dbdir", folder, "foo:my.nice.unikernel"], folder);
-  expect(said).toMatchObject({ status: 124, stdout: "" });
-  expect(said.stderr).toMatch(/^error: the image is (no zlib stream|a zlib stream)/);
+  expect(said.status).toBe(121);
+  expect(said.stderr).toMatch(/^error: the content is no whole zlib stream: Z_/);
   expect(readdirSync(folder)).toEqual(["state"]);
 });
 
