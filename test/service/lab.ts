@@ -46,11 +46,13 @@ export function guestTest(title: string, body: (place: Place) => Promise<void>):
 
 /** A test with a scripted tender, for what no real one does when asked: a double of solo5-spt, in place of all guests. */
 export function scriptTest(title: string, script: string, body: (place: Place) => Promise<void>): void {
-  test(title, async () => {
-    const place = new Place("spt");
-    place.script(script);
-    await body(place);
-  });
+  test(title, () => body(openScripted(script)));
+}
+
+export function openScripted(script: string): Place {
+  const place = new Place("spt");
+  place.script(script);
+  return place;
 }
 
 /** Folders for one daemon after the other; whatever they started is gone after the test. */
