@@ -47,7 +47,7 @@ export function addStats(program: CommanderCommand, session: Session): void {
 }
 
 function nameOption(description: string): Option {
-  return new Option("-n, --name <name>", description).argParser(parseNameWord).default({ path: [] }, "everything");
+  return new Option("-n, --name <name>", description).argParser(parseNameWord).default({ path: [] }, "the root path");
 }
 
 function parseTapWord(word: string): Tap {

@@ -62,6 +62,7 @@ function numbered(interfaces: readonly Interface[]): readonly (readonly [string,
 }
 
 function encodeFamily({ name, type, help }: Head, lines: readonly (readonly [Labels, string])[]): string {
+  if (lines.length === 0) return "";
   const head = `# HELP ${name} ${help}\n# TYPE ${name} ${type}\n`;
   return head + lines.map(([labels, value]) => `${name}${encodeLabels(labels)} ${value}\n`).join("");
 }

@@ -179,10 +179,10 @@ function describeInterface(name: string): Pick<Interface, "flags" | "mtu"> {
   const flags = Number(file("flags") ?? 0);
   const up = (flags & flagUp) !== 0;
   const state = file("operstate");
-  // What changes by itself the kernel tells through netlink only, made of these two.
+  // What netlink says of an interface (dev_get_flags): without what the bridge switched on, with what changes by itself.
   const running = up && (state === "up" || state === "unknown") ? flagRunning : 0;
   const carrier = up && file("carrier") === "1" ? flagLowerUp : 0;
-  return { flags: flags | running | carrier, mtu: Number(file("mtu") ?? 0) };
+  return { flags: (flags & ~flagsOfBridge) | running | carrier, mtu: Number(file("mtu") ?? 0) };
 }
 
 function parseSwitches(status: string, kind: "voluntary" | "nonvoluntary"): bigint {
@@ -257,6 +257,8 @@ const clockSet = 500;
 /** linux/if.h */
 const flagUp = 0x1;
 const flagRunning = 0x40;
+/** IFF_PROMISC, IFF_ALLMULTI. */
+const flagsOfBridge = 0x300;
 const flagLowerUp = 0x10000;
 
 /** linux/auxvec.h: AT_PAGESZ, AT_CLKTCK. */
