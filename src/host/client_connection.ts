@@ -61,6 +61,7 @@ class SocketConnection implements Connection {
 
   constructor(socket: Socket, explain: (error: Error) => ConnectionError) {
     this.#socket = socket;
+    this.#outliveWrites(explain);
     socket.on("data", (piece) => this.#take(piece));
     socket.on("error", (error) => this.#fail(explain(error)));
     socket.on("end", () => this.#finish());
@@ -110,6 +111,22 @@ class SocketConnection implements Connection {
     this.#socket.destroy();
   }
 
+  /**
+   * A peer that refuses and closes breaks what is still being written to it. Node would throw away, with the socket, the
+   * refusal that lies there to be read: so a write that failed only stands still, until that is read.
+   */
+  #outliveWrites(explain: (error: Error) => ConnectionError): void {
+    const socket = this.#socket;
+    const write = socket._write.bind(socket);
+    const writeMany = socket._writev?.bind(socket);
+    const over = (done: (error?: Error | null) => void) => (error?: Error | null) => {
+      if (error) setTimeout(() => this.#fail(explain(error)), lastWords).unref();
+      else done();
+    };
+    socket._write = (chunk, encoding, done) => write(chunk, encoding, over(done));
+    if (writeMany !== undefined) socket._writev = (chunks, done) => writeMany(chunks, over(done));
+  }
+
   /** Whether something happened before the time was over. */
   #arrival(silence: number | undefined): Promise<boolean> {
     return new Promise((resolve) => {
@@ -153,6 +170,9 @@ class SocketConnection implements Connection {
     this.#wake();
   }
 }
+
+/** Milliseconds for reading what a peer said before it broke the connection. */
+const lastWords = 500;
 
 /** Bytes of messages kept for a slow reader before reading of the socket stops. */
 const maxWaiting: number = 1024 * 1024;

@@ -24,19 +24,23 @@ export interface Outgoing {
 }
 
 /** @param level - of zlib; 0: as it is */
-export function openOutgoing(cwd: string, path: string, level: number): Promise<Result<Outgoing, IoError>> {
-  return attempt("read", path, async () => {
+export async function openOutgoing(cwd: string, path: string, level: number): Promise<Result<Outgoing, IoError>> {
+  const opened = await attempt("read", path, async () => {
     const file = await open(resolve(cwd, path));
-    const { size } = await file.stat();
-    // A folder opens, and fails here.
-    await file.read(new Uint8Array(0), 0, 0, 0);
-    const content = file.createReadStream({ highWaterMark: pieceSize });
-    return {
-      size,
-      read: () => content.bytesRead,
-      pieces: () => piecesOf(content, path, level),
-      close: () => file.close(),
-    };
+    return { file, facts: await file.stat() };
+  });
+  if (!opened.ok) return opened;
+  const { file, facts } = opened.value;
+  if (facts.isDirectory()) {
+    await file.close();
+    return err({ kind: "io-failed", action: "read", path, code: "EISDIR" });
+  }
+  const content = file.createReadStream({ highWaterMark: pieceSize });
+  return ok({
+    size: facts.size,
+    read: () => content.bytesRead,
+    pieces: () => piecesOf(content, path, level),
+    close: () => file.close(),
   });
 }
 

@@ -55,10 +55,13 @@ function collapse(text: string): string {
   return text.replace(/\s+/g, " ").trim();
 }
 
-/** albatross shows the policies below `-p` relative to it; ours have their whole names (fault 29). */
+/** albatross shows what is below `-p` relative to it; ours have their whole names (fault 29). */
 function withFullNames({ words, stdout }: Conversation): string {
   const at = words.indexOf("-p");
   const path = words[at + 1] ?? "";
+  if (words[0] === "inactive-consoles" && at > 0) {
+    return stdout.replaceAll(/\[unikernel: :([a-z]+)\]/g, `[unikernel: ${path}:$1]`);
+  }
   if (words[0] !== "policy" || at < 0) return stdout;
   return stdout
     .replaceAll(/\[unikernel: ([a-z]*:)\]: policy/g, (_, name: string) => `[unikernel: ${path}:${name}]: policy`)

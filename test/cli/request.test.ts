@@ -61,12 +61,16 @@ test("30: run --csr works for a path, whose common name is a dot", async () => {
   expect(readRequest(folder, "unikernel-info.req").commonName).toBe(".");
   expect(await say(["policy", "--csr"], folder)).toMatchObject({ status: 0, stderr: "" });
   expect(readRequest(folder, "policy-info.req").commonName).toBe(".");
+  expect(await say(["inactive-consoles", "--csr"], folder)).toMatchObject({ status: 0, stderr: "" });
+  expect(readRequest(folder, "console-list-inactive.req").commonName).toBe(".");
 });
 
 test.for([
   ["info -n a:b", "the last label alone"],
   ["info -n a:", "the last label alone"],
   ["policy -p a:b", "the last label alone"],
+  ["inactive-consoles -p a", "the last label alone"],
+  ["dump-block a:disk", "the last label alone"],
   ["add-policy a:b 1 --bridge x", "the last label alone"],
   ["remove-policy -p a", "add-policy --csr and sign"],
 ] as const)("run --csr refuses %j", async ([line, hint]) => {

@@ -93,6 +93,18 @@ test.for([
   ["block --name a:disk", "a:disk", { kind: "block-info" }],
   ["create-block a:disk 12", "a:disk", { kind: "block-add", size: 12, form: "current" }],
   ["destroy-block disk", ":disk", { kind: "block-remove" }],
+  ["set-block a:disk none.hvt", "a:disk", { kind: "block-set", compressed: false }],
+  ["set-block disk none.hvt --compression-level 1", ":disk", { kind: "block-set", compressed: true }],
+  ["set-block disk none.hvt -d host", ":disk", { kind: "block-set", compressed: true }],
+  ["set-block disk none.hvt -d host --compression-level 0", ":disk", { kind: "block-set", compressed: false }],
+  ["dump-block a:disk", "a:disk", { kind: "block-dump", level: 0, form: "current" }],
+  ["dump-block disk --csr", ":disk", { kind: "block-dump", level: 9, form: "current" }],
+  ["get a:web", "a:web", { kind: "unikernel-get", level: 0 }],
+  ["get web -d host", ":web", { kind: "unikernel-get", level: 9 }],
+  ["get web --compression-level 3", ":web", { kind: "unikernel-get", level: 3 }],
+  ["inactive-consoles", ":", { kind: "console-list-inactive" }],
+  ["inactive-consoles -p a:b", "a:b:", { kind: "console-list-inactive" }],
+  ["inactive-consoles --path a:b:", "a:b:", { kind: "console-list-inactive" }],
 ] as const)("run reads %j", async ([line, name, command]) => {
   const request = await requested(line.split(" "), folder);
   expect([printName(request.name), request.command]).toEqual([name, command]);
@@ -149,14 +161,19 @@ test.for([
   ["console web --since yesterday", "RFC 3339"],
   ["console web --since 2026-13-01", "RFC 3339"],
   ["create-block disk 0", "It must be at least 1"],
-  ["create-block disk 1 --data x", "unknown option '--data'"],
+  ["create-block disk 1 --data nowhere", "nowhere: there is no such file"],
+  ["set-block disk nowhere", "nowhere: there is no such file"],
+  ["set-block disk .", ".: is a directory"],
+  ["set-block a: none.hvt", "It names a path"],
+  ["dump-block disk --compression-level -1", "a digit, 0 to 9"],
+  ["inactive-consoles -p a:web_1", "has a character that is not one of"],
   ["add-policy a 0", "a policy for no unikernels allows nothing"],
   ["add-policy a 1 --mem 16", "it takes more than 16 MB"],
   ["info -d host:0", "HOST[:PORT]"],
   ["info -d a -d b --csr", "cannot be used with"],
   ["info --socket x --csr", "cannot be used with"],
   ["info --key-type dsa", "Allowed choices are ed25519"],
-  ["get web", "unknown command 'get'"],
+  ["get a:", "It names a path"],
 ] as const)("run refuses %j", async ([line, text]) => {
   const { status, stderr } = await say(line.split(" "), folder);
   expect(status).toBe(124);
