@@ -9,10 +9,12 @@ import type { Environment } from "../host/client_environment.ts";
 import { addAuthority } from "./authority.ts";
 import { addBlock } from "./block.ts";
 import { addCertificate } from "./certificate.ts";
+import { addCompletion } from "./completion.ts";
 import { addConsole, addLog } from "./console.ts";
 import { addDump } from "./dump.ts";
 import { addExport } from "./export.ts";
 import { failure, statuses } from "./failure.ts";
+import { addMan } from "./man.ts";
 import type { Logging } from "./options.ts";
 import { addPolicy } from "./policy.ts";
 import { report } from "./report.ts";
@@ -85,5 +87,7 @@ const families = [
   addCertificate,
   addAuthority,
   addExport,
+  addMan,
+  addCompletion,
   addDump,
 ];
