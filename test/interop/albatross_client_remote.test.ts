@@ -1,8 +1,9 @@
 /** The real albatross-client through fulmar-endpoint. */
-import { copyFileSync } from "node:fs";
+import { randomBytes } from "node:crypto";
+import { appendFileSync, copyFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { needPrograms, needTender } from "./needs.ts";
+import { needLargeCertificates, needPrograms, needTender } from "./needs.ts";
 import { freePort, Place, refused, succeeded } from "./place.ts";
 import { makeAuthorities, mustRun, remote, startFulmard, startOurEndpoint } from "./systems.ts";
 
@@ -53,6 +54,19 @@ test("albatross-client has a signed certificate carried out, with its image in i
   const line = `albatross-client certificate -d ${address} web.pem web.key`;
   expect(await place.run(line)).toEqual(succeeded("host [unikernel: alice:web]: success: created unikernel"));
   expect(await place.run(line)).toEqual(refused("unikernel alice:web exists already"));
+});
+
+test("albatross-client presents a certificate of three megabytes", { timeout: 60_000 }, async (context) => {
+  needPrograms(context, "albatross-client");
+  needLargeCertificates(context);
+  const tender = needTender(context);
+  const place = Place.open();
+  await makeAuthorities(place, "albatross-client", [alice, bob]);
+  await startFulmard(place, tender);
+  const to = remote(await startOurEndpoint(place), "bob");
+  appendFileSync(join(place.folder, "hello.img"), randomBytes(3_000_000));
+  const line = `albatross-client create web hello.img --compression-level=0 ${to}`;
+  expect(await place.run(line)).toEqual(succeeded("host [unikernel: alice:bob:web]: success: created unikernel"));
 });
 
 test("albatross-client's exit codes tell who refused whom", { timeout: 60_000 }, async (context) => {

@@ -3,6 +3,7 @@
  * skipped with the reason where that is absent.
  */
 import { accessSync, constants, existsSync } from "node:fs";
+import { createRequire } from "node:module";
 import { delimiter, join } from "node:path";
 import type { TestContext } from "vitest";
 import { findTender } from "../../demo/tenders.ts";
@@ -30,6 +31,15 @@ export function needGuest(context: TestContext, name: string): string {
   const folder = FULMAR_SOLO5_GUESTS ?? context.skip("FULMAR_SOLO5_GUESTS names no folder of guests");
   const file = join(folder, `${name}.spt`);
   return existsSync(file) ? file : context.skip(`there is no ${file}`);
+}
+
+/** Skips the test where OpenSSL's limit on certificates cannot be raised. */
+export function needLargeCertificates(context: TestContext): void {
+  try {
+    createRequire(import.meta.url).resolve("koffi");
+  } catch {
+    context.skip("koffi is not installed");
+  }
 }
 
 export function needRoot(context: TestContext): void {

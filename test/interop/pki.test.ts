@@ -20,24 +20,17 @@ import {
 /** albatross-client signs with a first-level authority at most: it wants one certificate in the issuer's file. */
 const delegations: readonly Delegation[] = [
   { name: "alice", asks: "albatross-client", signs: "fulmar" },
-  { name: "anna", asks: "fulmar", signs: "albatross-client" },
   { name: "bob", by: "alice", asks: "fulmar", signs: "albatross-client" },
-  { name: "carl", by: "anna", asks: "albatross-client", signs: "fulmar" },
-  { name: "dora", by: "bob", asks: "fulmar", signs: "fulmar" },
-  { name: "emil", by: "carl", asks: "albatross-client", signs: "fulmar" },
+  { name: "dora", by: "bob", asks: "albatross-client", signs: "fulmar" },
 ];
 const clients: readonly Client[] = ["albatross-client", "fulmar"];
 
-/** Each client with each kind of authority; the deepest ones present all of them. */
+/** The deepest authority's certificates are all of them. */
 const uses: readonly (readonly [Client, string])[] = [
   ["albatross-client", "alice"],
-  ["albatross-client", "anna"],
   ["albatross-client", "alice:bob"],
-  ["albatross-client", "anna:carl"],
   ["albatross-client", "alice:bob:dora"],
-  ["albatross-client", "anna:carl:emil"],
   ["fulmar", "alice:bob:dora"],
-  ["fulmar", "anna:carl:emil"],
 ];
 
 test.for(clients)(

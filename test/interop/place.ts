@@ -101,7 +101,7 @@ export class Place {
     return spawn(words[0] ?? "", [...words.slice(1), ...rest], {
       cwd: this.folder,
       stdio: ["ignore", "pipe", "pipe"],
-      env: { PATH, HOME: this.folder, LC_ALL: "C.UTF-8" },
+      env: { PATH, HOME: this.folder, TMPDIR: this.folder, LC_ALL: "C.UTF-8" },
     });
   }
 

@@ -17,7 +17,7 @@ export async function startFulmard(place: Place, tender: TenderKind): Promise<Se
     copyFileSync(join(top, "guest", `${name}.${tender}`), join(place.folder, `${name}.img`));
   }
   const tenders = tender === "virtio" ? " --tenders virtio --allow-tcg" : "";
-  return place.serve(`fulmard --tmpdir run --dbdir db --grace 2${tenders}`, /serving/);
+  return place.serve(`fulmard --tmpdir run --dbdir db --grace 2 --interval 1${tenders}`, /serving/);
 }
 
 /** Starts albatross's console and daemon below `theirs`, with our guest as `hello.img`; Solo5's tenders are found on PATH. */
@@ -27,6 +27,12 @@ export async function startAlbatross(place: Place): Promise<void> {
   const folder = join(place.folder, "theirs");
   await start(place, `albatross-console --tmpdir ${folder}`, join(folder, "util/console.sock"));
   await start(place, `albatrossd --tmpdir ${folder} --dbdir ${folder}`, join(folder, "util/vmmd.sock"));
+}
+
+/** Starts albatross's statistics; its daemon runs. */
+export async function startTheirStatistics(place: Place): Promise<void> {
+  const folder = join(place.folder, "theirs");
+  await start(place, `albatross-stats --tmpdir ${folder} --interval 1`, join(folder, "util/stat.sock"));
 }
 
 /**

@@ -1,0 +1,96 @@
+/** Images and the contents of block devices: our client with albatrossd, albatross-client with fulmard. */
+import { randomBytes } from "node:crypto";
+import { readFileSync, writeFileSync } from "node:fs";
+import { resolve } from "node:path";
+import { expect, type TestContext, test } from "vitest";
+import { needPrograms, needTender } from "./needs.ts";
+import { Place, refused, type Said, succeeded } from "./place.ts";
+import {
+  type Client,
+  makeAuthorities,
+  mustRun,
+  remote,
+  startAlbatross,
+  startFulmard,
+  startOurEndpoint,
+  startTheirEndpoint,
+} from "./systems.ts";
+
+interface Way {
+  readonly client: Client;
+  readonly daemon: "fulmard" | "albatrossd";
+  readonly endpoint: boolean;
+}
+
+const ways: readonly Way[] = [
+  { client: "albatross-client", daemon: "fulmard", endpoint: false },
+  { client: "albatross-client", daemon: "fulmard", endpoint: true },
+  { client: "fulmar", daemon: "albatrossd", endpoint: false },
+  { client: "fulmar", daemon: "albatrossd", endpoint: true },
+];
+
+test.for(ways)(
+  "$client gets from $daemon what it gave (through its endpoint: $endpoint)",
+  { timeout: 60_000 },
+  async (way, context) => {
+    const { place, to, path } = await open(context, way);
+    const run = (line: string): Promise<Said> => place.run(`${way.client} ${line} ${to}`);
+    const content = Buffer.concat([randomBytes(300_000), Buffer.alloc(100_000), randomBytes(100_000)]);
+    writeFileSync(resolve(place.folder, "content"), content);
+    expect(await run(`create ${path}web hello.img`)).toEqual(succeeded("success: created unikernel"));
+    expect(await run(`create-block ${path}disk 1 --data content`)).toEqual(succeeded(/added block device.*set block/));
+    expect(await run(`set-block ${path}disk content`)).toEqual(succeeded("success: set block device"));
+    const whole = Buffer.concat([content, Buffer.alloc(1024 * 1024 - content.length)]);
+    expect(dumped(place, await run(`get ${path}web`)).equals(image(place))).toBe(true);
+    expect(dumped(place, await run(`dump-block ${path}disk`)).equals(whole)).toBe(true);
+    expect(dumped(place, await run(`dump-block ${path}disk --compression-level 0`)).equals(whole)).toBe(true);
+    expect(await run(`destroy ${path}web`)).toEqual(succeeded("success: destroyed unikernel"));
+    expect(await run("inactive-consoles")).toEqual(succeeded("web]"));
+  },
+);
+
+test("albatross-client is refused a content that does not fit, which stays out", {
+  timeout: 60_000,
+}, async (context) => {
+  const { place, to } = await open(context, { client: "albatross-client", daemon: "fulmard", endpoint: true });
+  const run = (line: string): Promise<Said> => place.run(`albatross-client ${line} ${to}`);
+  writeFileSync(resolve(place.folder, "fits"), Buffer.alloc(1024 * 1024, "x"));
+  writeFileSync(resolve(place.folder, "large"), randomBytes(1024 * 1024 + 1));
+  expect(await run("create-block disk 1 --data fits")).toEqual(succeeded("success: set block device"));
+  expect(await run("set-block other fits")).toEqual(refused("block device alice:other not found"));
+  expect(await run("set-block disk large")).toEqual(refused("larger than the block device, which has 1 MB"));
+  expect(dumped(place, await run("dump-block disk")).equals(Buffer.alloc(1024 * 1024, "x"))).toBe(true);
+});
+
+/** The daemon, the words with which the client goes there, and the path that those leave to be said. */
+async function open(
+  context: TestContext,
+  { client, daemon, endpoint }: Way,
+): Promise<{ readonly place: Place; readonly to: string; readonly path: string }> {
+  const place = Place.open();
+  if (daemon === "fulmard") {
+    needPrograms(context, client);
+    await startFulmard(place, needTender(context));
+  } else {
+    needPrograms(context, "albatrossd", "albatross-console", "albatross-tls-endpoint", "solo5-spt");
+    await startAlbatross(place);
+  }
+  const sockets = daemon === "fulmard" ? "run" : "theirs";
+  if (!endpoint) {
+    await mustRun(place, `${client} add-policy alice 2 --mem 128 --cpu 0 --block 8 --tmpdir ${sockets}`);
+    return { place, to: `--tmpdir ${sockets}`, path: "alice:" };
+  }
+  await makeAuthorities(place, client, [{ name: "alice", asks: client, signs: client }]);
+  const address = await (daemon === "fulmard" ? startOurEndpoint(place) : startTheirEndpoint(place, "theirs"));
+  return { place, to: remote(address, "alice"), path: "" };
+}
+
+/** What is in the file that the client says it wrote. */
+function dumped(place: Place, said: Said): Buffer {
+  expect(said).toEqual(succeeded("dumped"));
+  return readFileSync(resolve(place.folder, /dumped (?:image )?to (\S+)/.exec(said.text)?.[1] ?? ""));
+}
+
+function image(place: Place): Buffer {
+  return readFileSync(resolve(place.folder, "hello.img"));
+}
