@@ -6,7 +6,9 @@
  */
 import { geteuid } from "node:process";
 import { type Migration, parseDaemonWords } from "../src/cli/daemon_options.ts";
+import { serveUntilSignalled, takeActivated } from "../src/host/activation.ts";
 import { createLog } from "../src/host/log.ts";
+import { openLogStream } from "../src/host/syslog.ts";
 import { exportState, importState } from "../src/service/migrate.ts";
 import { describeMigration } from "../src/service/migrate_describe.ts";
 import { startDaemon } from "../src/service/start.ts";
@@ -26,13 +28,20 @@ async function migrate(asked: Migration): Promise<void> {
 }
 
 async function serve(): Promise<void> {
-  const log = createLog("fulmard", words.verbose);
+  const log = createLog("fulmard", words.verbose, openLogStream("fulmard", words.syslog, false));
+  const activated = words.systemdSocketActivation ? takeActivated(process.env, process.pid) : [];
   const cage = words.cage && geteuid?.() === 0;
-  const daemon = await startDaemon({ ...words, cage, grace: words.grace * 1000, interval: words.interval * 1000, log });
+  const daemon = await startDaemon({
+    ...words,
+    cage,
+    grace: words.grace * 1000,
+    interval: words.interval * 1000,
+    activated,
+    log,
+  });
   if (daemon.ok) {
     process.stdout.write(`serving ${words.tmpdir}/util/{chain,vmmd,console,stat}.sock\n`);
-    const stop = (): void => void daemon.value.stop().then(() => process.exit(0));
-    for (const signal of ["SIGTERM", "SIGINT"]) process.once(signal, stop);
+    await serveUntilSignalled(log, () => daemon.value.stop());
   } else {
     log.fatal(daemon.error, `cannot start: ${daemon.error.step} failed`);
     process.exitCode = 1;

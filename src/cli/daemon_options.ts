@@ -22,6 +22,8 @@ export interface DaemonWords {
   readonly influx?: Destination;
   readonly influxFullNames: boolean;
   readonly metrics?: MetricsAddress;
+  readonly systemdSocketActivation: boolean;
+  readonly syslog: boolean;
   /** How often `-v` was said. */
   readonly verbose: number;
   /** Instead of serving. */
@@ -58,6 +60,8 @@ export function createDaemonProgram(ask: (migration: Migration) => void): Comman
     .option("--influx <host[:port]>", "send that in InfluxDB's line protocol over TCP (port 8094)", parseInflux)
     .option("--influx-full-names", "say alice:web there, in place of albatross's web", false)
     .option("--metrics <address>", "serve that to Prometheus: [address:]port, or unix:path; on loopback", parseMetrics)
+    .option("--systemd-socket-activation", "serve on the sockets that systemd opened, and open only the others", false)
+    .option("--syslog", "begin each line of the log with its priority, as the journal reads it", false)
     .option("-v, --verbose", "say more (repeatable)", (_, level: number) => level + 1, 0)
     .action(() => undefined);
   addMigration(program, ask);

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { Command, InvalidArgumentError } from "commander";
+import { Command, InvalidArgumentError, Option } from "commander";
 import { version } from "../core/version.ts";
 
 export interface EndpointWords {
@@ -14,6 +14,10 @@ export interface EndpointWords {
   readonly tmpdir: string;
   readonly ip: string;
   readonly port: number;
+  readonly workers: number;
+  readonly systemdSocketActivation: boolean;
+  readonly inetd: boolean;
+  readonly syslog: boolean;
   readonly quiet: boolean;
   /** How often `-v` was said. */
   readonly verbose: number;
@@ -37,6 +41,14 @@ export function createEndpointProgram(): Command {
     .option("--tmpdir <dir>", "where the daemon's sockets are", "/run/fulmar")
     .option("--port <number>", "TCP port; 0 takes any that is free", parsePort, 1025)
     .option("--ip <address>", "address to listen on", "::")
+    .option("--workers <number>", "processes that share the port", parseWorkers, 1)
+    .option("--systemd-socket-activation", "listen on the socket that systemd opened", false)
+    .addOption(
+      new Option("--inetd", "serve the one connection on standard input, and log nothing to it")
+        .default(false)
+        .conflicts(["workers", "systemdSocketActivation"]),
+    )
+    .option("--syslog", "begin each line of the log with its priority, as the journal reads it", false)
     .option("-q, --quiet", "log nothing", false)
     .option("-v, --verbose", "log more (repeatable)", (_, level: number) => level + 1, 0);
 }
@@ -45,4 +57,11 @@ function parsePort(text: string): number {
   const port = /^\d{1,5}$/.test(text) ? Number(text) : Number.NaN;
   if (port <= 65_535) return port;
   throw new InvalidArgumentError("A port from 0 to 65535 is wanted.");
+}
+
+/** More than there are processors would only take turns; a slip of the finger must not start a million. */
+function parseWorkers(text: string): number {
+  const workers = /^\d{1,3}$/.test(text) ? Number(text) : 0;
+  if (workers >= 1 && workers <= 256) return workers;
+  throw new InvalidArgumentError("A number from 1 to 256 is wanted.");
 }

@@ -29,13 +29,15 @@ export interface Listener {
  * A socket file that nobody answers behind is an earlier daemon's and goes.
  *
  * @param most - connections at once; further ones wait in the kernel's queue or are closed
+ * @param fd - a socket that listens already, in place of all this: its file and its mode are the service manager's
  */
 export async function listenUnix(
   path: string,
   most: number,
   serve: (socket: Socket) => void,
+  fd?: number,
 ): Promise<Result<Listener, ListenError>> {
-  if (await answers(path)) return err({ kind: "socket-in-use", path });
+  if (fd === undefined && (await answers(path))) return err({ kind: "socket-in-use", path });
   const open = new Set<Socket>();
   const server = createServer({ allowHalfOpen: true }, (socket) => {
     open.add(socket);
@@ -45,9 +47,11 @@ export async function listenUnix(
   });
   server.maxConnections = most;
   try {
-    await mkdir(dirname(path), { recursive: true, mode: 0o755 });
-    await rm(path, { force: true });
-    await listen(server, path);
+    if (fd === undefined) {
+      await mkdir(dirname(path), { recursive: true, mode: 0o755 });
+      await rm(path, { force: true });
+    }
+    await listen(server, path, fd);
   } catch (thrown) {
     return err({ kind: "socket-failed", path, code: errnoOf(thrown) });
   }
@@ -138,13 +142,13 @@ function answers(path: string): Promise<boolean> {
   });
 }
 
-function listen(server: Server, path: string): Promise<void> {
+function listen(server: Server, path: string, fd?: number): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once("error", reject);
     const mask = process.umask(0o117);
-    server.listen(path, () => {
+    server.listen(fd === undefined ? { path } : { fd }, () => {
       server.off("error", reject);
-      chmodSync(path, 0o660);
+      if (fd === undefined) chmodSync(path, 0o660);
       resolve();
     });
     process.umask(mask);

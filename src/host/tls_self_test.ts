@@ -49,7 +49,8 @@ async function present(context: TlsContext, chain: string, key: string): Promise
       sockets.push(socket);
       socket.once("secure", () => settle(readPresented() ?? []));
     });
-    server.listen(path, () => {
+    // Exclusive: a worker's is no matter of the others'.
+    server.listen({ path, exclusive: true }, () => {
       const raw = createConnection(path);
       const client = connect({ socket: raw, cert: chain, key, ca: [], rejectUnauthorized: false });
       client.on("error", () => settle([]));

@@ -14,8 +14,8 @@ import {
   describePathError,
   describePemError,
 } from "../x509/describe.ts";
-import type { EndpointError } from "./endpoint.ts";
 import type { ChainError } from "./endpoint_request.ts";
+import type { RunError } from "./endpoint_run.ts";
 
 export function describeChainError(error: ChainError): string {
   switch (error.kind) {
@@ -55,7 +55,7 @@ export function describeForwardEnd(end: ForwardEnd, answered: boolean): string |
 }
 
 /** Why the endpoint does not serve. */
-export function describeEndpointError(error: EndpointError): string {
+export function describeRunError(error: RunError): string {
   switch (error.kind) {
     case "file":
       return `${error.path} cannot be read: ${error.code}`;
@@ -73,6 +73,10 @@ export function describeEndpointError(error: EndpointError): string {
         : `the certificate or its key cannot be used: ${error.code}`;
     case "chain-not-seen":
       return `this release of Node shows ${error.seen} of ${error.sent} certificates that a client sends, so that no delegation is safe: use another one`;
+    case "worker-failed":
+      return "a worker does not serve";
+    case "activation":
+      return `with --systemd-socket-activation the service manager opens one socket, not ${error.count}`;
     case "listen":
       return `cannot listen on ${error.host} port ${error.port}: ${error.code}`;
     default:

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import type { Socket } from "node:net";
 import { join, resolve } from "node:path";
 import { decodeGrant, decodeUnikernel } from "../codec/record.ts";
 import { boot, type Stored } from "../core/boot.ts";
@@ -13,6 +14,7 @@ import { parseName, parsePath, printName } from "../core/name.ts";
 import { type Policy, unlimited } from "../core/policy.ts";
 import { err, ok, type Result } from "../core/result.ts";
 import type { Effect } from "../core/state.ts";
+import { type Activated, findActivated } from "../host/activation.ts";
 import { listBlocks, readBlockSpace } from "../host/block.ts";
 import { prepareImages, sweepImages } from "../host/image.ts";
 import { Launcher } from "../host/launcher.ts";
@@ -42,6 +44,8 @@ export interface DaemonOptions extends MetricsOptions {
   readonly grace: number;
   /** Milliseconds from one measurement of the guests to the next; absent: ten seconds, as albatross. */
   readonly interval?: number;
+  /** Sockets that systemd opened for us; the others we open ourselves. */
+  readonly activated?: readonly Activated[];
   readonly log: Log;
 }
 
@@ -69,7 +73,7 @@ export async function startDaemon(words: DaemonOptions): Promise<Result<RunningD
 }
 
 async function serve(options: DaemonOptions, store: Store): Promise<Result<RunningDaemon, StartError>> {
-  const { dbdir, tmpdir, log } = options;
+  const { dbdir, log } = options;
   const blocks = await listBlocks(dbdir);
   if (!blocks.ok) return err({ step: "listing the block devices", error: blocks.error });
   if (blocks.value.ignored.length > 0) log.warn({ files: blocks.value.ignored }, "no block devices");
@@ -83,7 +87,7 @@ async function serve(options: DaemonOptions, store: Store): Promise<Result<Runni
     open = resolve;
   });
   // First of all: whoever has the sockets already is a daemon whose guests are none of ours.
-  const sockets = await listen(tmpdir, daemon, ready, log);
+  const sockets = await listen(options, daemon, ready);
   if (!sockets.ok) return sockets;
   const metrics = await startMetrics(meter, sampler.units.pageSize, options, log);
   if (!metrics.ok) {
@@ -216,10 +220,9 @@ function tell(
 
 /** @param ready - who connects before is served then */
 async function listen(
-  tmpdir: string,
+  { tmpdir, activated = [], log }: DaemonOptions,
   daemon: Daemon,
   ready: Promise<void>,
-  log: Log,
 ): Promise<Result<readonly Listener[], StartError>> {
   const open: Listener[] = [];
   const serve = {
@@ -229,14 +232,15 @@ async function listen(
     stat: daemon.serveStatistics.bind(daemon),
   };
   for (const [name, one] of Object.entries(serve)) {
-    const listener = await listenUnix(join(tmpdir, "util", `${name}.sock`), maxConnections, (socket) => {
-      ready
+    const accept = (socket: Socket): void =>
+      void ready
         .then(() => one(socket))
         .catch((error: unknown) => {
           log.fatal({ err: error, socket: name }, "bug");
           socket.destroy();
         });
-    });
+    const path = join(tmpdir, "util", `${name}.sock`);
+    const listener = await listenUnix(path, maxConnections, accept, findActivated(activated, name)?.fd);
     if (!listener.ok) {
       await Promise.all(open.map((socket) => socket.close()));
       return err({ step: `listening on ${name}.sock`, error: listener.error });

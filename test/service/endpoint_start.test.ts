@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { createLog } from "../../src/host/log.ts";
 import { type EndpointError, startEndpoint } from "../../src/service/endpoint.ts";
-import { describeEndpointError } from "../../src/service/endpoint_describe.ts";
+import { describeRunError } from "../../src/service/endpoint_describe.ts";
 
 const log = createLog("test", 0, { write: () => undefined });
 const certs = new URL("../../certs/", import.meta.url).pathname;
@@ -18,7 +18,7 @@ async function refusal(options: Parameters<typeof startEndpoint>[0]): Promise<En
 test.for(["::", "0.0.0.0", "192.0.2.1"])("the development authority is refused on %s", async (host) => {
   const error = await refusal({ ...place, ...development, host });
   expect(error).toEqual({ kind: "not-local", host });
-  expect(describeEndpointError(error)).toMatch(/for this machine alone/);
+  expect(describeRunError(error)).toMatch(/for this machine alone/);
 });
 
 test("the development authority is served on loopback", async () => {
@@ -35,5 +35,5 @@ test.for([
   [{ ca: `${certs}bob.pem` }, /bob\.pem has 2 certificates, the authority must be one$/],
 ] as const)("startEndpoint refuses %j in words", async ([wrong, words]) => {
   const error = await refusal({ ...place, ...development, ...wrong, host: "127.0.0.1" });
-  expect(describeEndpointError(error)).toMatch(words);
+  expect(describeRunError(error)).toMatch(words);
 });

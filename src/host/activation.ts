@@ -1,0 +1,118 @@
+/**
+ * What a service manager gives us and wants to hear: listening sockets that
+ * systemd opened (sd_listen_fds), and how we are (sd_notify).
+ *
+ * @module
+ */
+import { execFile } from "node:child_process";
+import { readFileSync, readlinkSync } from "node:fs";
+import { createRequire } from "node:module";
+import { basename } from "node:path";
+import type { Log } from "./log.ts";
+
+/** A socket that systemd opened for us. */
+export interface Activated {
+  readonly fd: number;
+  /** FileDescriptorName of its unit, or that of the unit itself. */
+  readonly name: string;
+  /** Of a Unix socket. */
+  readonly path?: string;
+}
+
+type Environment = Record<string, string | undefined>;
+
+/** Takes them out of the environment, so that no child of ours believes they were its own. */
+export function takeActivated(env: Environment, pid: number): readonly Activated[] {
+  const { LISTEN_PID: meant, LISTEN_FDS: count = "0", LISTEN_FDNAMES: names = "" } = env;
+  for (const variable of ["LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES", "LISTEN_PIDFDID"]) delete env[variable];
+  if (meant !== `${pid}` || !/^\d{1,4}$/.test(count)) return [];
+  const labels = names.split(":");
+  return Array.from({ length: Number(count) }, (_, index) => {
+    const fd = firstDescriptor + index;
+    const path = pathOf(fd);
+    return { fd, name: labels[index] ?? "", ...(path === undefined ? {} : { path }) };
+  });
+}
+
+/** The one that is meant for `socket` (such as `vmmd`): by its name, else by that of its file, `vmmd.sock`. */
+export function findActivated(activated: readonly Activated[], socket: string): Activated | undefined {
+  return (
+    activated.find(({ name }) => name === socket) ??
+    activated.find(({ path }) => path !== undefined && basename(path) === `${socket}.sock`)
+  );
+}
+
+/**
+ * Tells the service manager, if there is one that wants to hear: `READY=1`, `STOPPING=1`.
+ *
+ * Node has no datagrams to Unix sockets: koffi's are used, else the program systemd-notify, whose words systemd takes as
+ * ours only with NotifyAccess=all.
+ *
+ * @returns what went wrong
+ */
+export async function notify(state: string, env: Environment = process.env): Promise<string | undefined> {
+  const { NOTIFY_SOCKET: address } = env;
+  if (address === undefined || !/^[/@]./.test(address)) return undefined;
+  if (send(address, state)) return undefined;
+  return new Promise((resolve) => {
+    execFile("systemd-notify", [state], { env, timeout: patience }, (error) => {
+      resolve(error === null ? undefined : "the service manager cannot be told: neither koffi nor systemd-notify work");
+    });
+  });
+}
+
+/** Says that we serve; at SIGTERM or SIGINT says that we stop, and does. */
+export async function serveUntilSignalled(log: Log, stop: () => Promise<void>): Promise<void> {
+  const end = async (): Promise<void> => {
+    await notify("STOPPING=1");
+    await stop();
+    process.exit(0);
+  };
+  for (const signal of ["SIGTERM", "SIGINT"]) process.once(signal, () => void end());
+  const problem = await notify("READY=1");
+  if (problem !== undefined) log.warn(problem);
+}
+
+function send(address: string, state: string): boolean {
+  try {
+    const koffi: typeof import("koffi") = createRequire(import.meta.url)("koffi");
+    const libc = koffi.load(null);
+    const fd: number = libc.func("int socket(int, int, int)")(afUnix, sockDgram | sockCloexec, 0);
+    if (fd < 0) return false;
+    const name = Buffer.alloc(2 + Buffer.byteLength(address));
+    name.writeUInt16LE(afUnix);
+    name.write(address.replace(/^@/, "\0"), 2);
+    const bytes = Buffer.from(state);
+    const sendTo = libc.func("ssize_t sendto(int, void *, size_t, int, void *, uint32_t)");
+    const sent: number | bigint = sendTo(fd, bytes, bytes.length, msgNosignal, name, name.length);
+    libc.func("int close(int)")(fd);
+    return Number(sent) === bytes.length;
+  } catch {
+    return false;
+  }
+}
+
+/** Where a Unix socket is bound, by its inode: unix(7) knows no other way without its own functions. */
+function pathOf(fd: number): string | undefined {
+  try {
+    const inode = /^socket:\[(\d+)\]$/.exec(readlinkSync(`/proc/self/fd/${fd}`))?.[1];
+    const line = readFileSync("/proc/net/unix", "utf8")
+      .split("\n")
+      .find((entry) => entry.split(/\s+/)[6] === inode && inode !== undefined);
+    return line?.split(/\s+/).slice(7).join(" ") || undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** SD_LISTEN_FDS_START. */
+const firstDescriptor = 3;
+
+/** Numbers of sys/socket.h on Linux. */
+const afUnix = 1;
+const sockDgram = 2;
+const sockCloexec = 0o2000000;
+const msgNosignal = 0x4000;
+
+/** Milliseconds for the program systemd-notify. */
+const patience = 5000;
