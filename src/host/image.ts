@@ -14,11 +14,15 @@ import { join } from "node:path";
 import type { ByteSource } from "../codec/elf.ts";
 import { ok, type Result } from "../core/result.ts";
 import { attempt, type IoError, syncFolder, writeWhole } from "./io.ts";
-import { type Received, receive, type StreamError, type StreamOptions } from "./stream.ts";
+import { receive, type StreamError, type StreamOptions } from "./stream.ts";
 
 export type ImageError = StreamError;
 
-export interface StoredImage extends Received {
+export interface StoredImage {
+  /** SHA-256 of the image. */
+  readonly digest: Uint8Array;
+  /** Bytes. */
+  readonly size: number;
   readonly path: string;
 }
 
@@ -42,10 +46,12 @@ export async function receiveImage(
   options: StreamOptions,
 ): Promise<Result<StoredImage, ImageError>> {
   return await writeWhole<StoredImage, ImageError>(folder(dbdir), 0o444, async (file) => {
-    const received = await receive(source, file, options);
+    const hash = createHash("sha256");
+    const received = await receive(source, file, options, (chunk) => hash.update(chunk));
     if (!received.ok) return received;
-    const path = imagePath(dbdir, received.value.digest);
-    return ok({ path, value: { ...received.value, path } });
+    const digest = hash.digest();
+    const path = imagePath(dbdir, digest);
+    return ok({ path, value: { digest, size: received.value, path } });
   });
 }
 
