@@ -45,10 +45,15 @@ export class Connection {
     this.socket.uncork();
   }
 
-  /** Sends them in one piece. @returns false where the peer does not read and too much waits for it already */
+  /** Sends them in one piece. @returns as `push` does */
   sendAll(header: Header, payloads: readonly Payload[]): boolean {
+    return this.push(Buffer.concat(payloads.map((payload) => encodeFrame(encodeWire({ header, payload })))));
+  }
+
+  /** Sends frames. @returns false where the peer does not read and too much waits for it already */
+  push(frames: Uint8Array): boolean {
     if (this.socket.destroyed) return false;
-    this.socket.write(Buffer.concat(payloads.map((payload) => encodeFrame(encodeWire({ header, payload })))));
+    this.socket.write(frames);
     return this.socket.writableLength < maxUnread;
   }
 
@@ -57,8 +62,11 @@ export class Connection {
     this.send(header, payload);
     if (this.socket.writableNeedDrain) {
       await new Promise<void>((resolve) => {
-        this.socket.once("drain", resolve);
-        this.socket.once("close", resolve);
+        const go = (): void => {
+          this.socket.off("drain", go).off("close", go);
+          resolve();
+        };
+        this.socket.on("drain", go).on("close", go);
       });
     }
     return !this.socket.destroyed;
@@ -82,10 +90,10 @@ export class Connection {
 const unknown: Header = { version: 5, sequence: 0n, name: { path: root } };
 
 /**
- * Bytes that may wait for a peer that does not read: more than what is read of
- * a console at once (host/fifo) becomes, were its lines of one letter each.
+ * Bytes that may wait for a peer that does not read: some times what is read of
+ * a console in an interval (host/fifo) becomes, were its lines of one letter each.
  */
-const maxUnread: number = 8 * 1024 * 1024;
+const maxUnread: number = 2 * 1024 * 1024;
 
 /** Milliseconds that a peer has for reading its answer and closing. */
 const lingering = 10_000;
