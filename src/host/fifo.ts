@@ -33,7 +33,7 @@ export interface ConsoleInput {
 /**
  * Makes the guest's FIFO in `folder`, or takes over the one that an earlier daemon left, and reads it.
  *
- * @param onData - called with each piece as it comes; not cut at lines
+ * @param onData - called with each piece as it comes; not cut at lines, and its memory is used again
  */
 export async function openConsole(
   folder: string,
@@ -61,19 +61,25 @@ async function openFifo(path: string): Promise<Result<number, ConsoleError>> {
 }
 
 function read(path: string, fd: number, onData: (bytes: Uint8Array) => void): ConsoleInput {
-  const socket = new Socket({ fd, readable: true, writable: false });
-  let taken = 0;
+  let [taken, spent] = [0, 0];
   let refill: NodeJS.Timeout | undefined;
-  socket.on("data", (bytes) => {
-    onData(bytes);
-    taken += bytes.length;
-    if (taken >= maxRate) socket.pause();
+  /** @returns whether to read on */
+  const take = (length: number, buffer: Uint8Array): boolean => {
+    const begin = performance.now();
+    onData(buffer.subarray(0, length));
+    spent += performance.now() - begin;
+    taken += length;
     refill ??= setTimeout(() => {
-      taken = 0;
+      [taken, spent] = [0, 0];
       refill = undefined;
       socket.resume();
     }, refillInterval);
-  });
+    return taken < maxTaken && spent < maxSpent;
+  };
+  // Nothing is read ahead of `take`, so that nothing of it is lost at the end. Node's types lack the option.
+  const onread = { buffer: new Uint8Array(pieceSize), callback: take };
+  const options = { fd, readable: true, writable: false, onread };
+  const socket = new Socket(options);
   socket.on("error", () => socket.destroy());
   const close = (): void => {
     clearTimeout(refill);
@@ -83,10 +89,7 @@ function read(path: string, fd: number, onData: (bytes: Uint8Array) => void): Co
     path,
     close,
     release: async () => {
-      if (!socket.destroyed) {
-        while (socket.read() !== null);
-        drain(fd, onData);
-      }
+      if (!socket.destroyed) drain(fd, onData);
       close();
       await rm(path, { force: true });
     },
@@ -104,9 +107,17 @@ function drain(fd: number, onData: (bytes: Uint8Array) => void): void {
   }
 }
 
-/** Milliseconds, and bytes about which a console is read in them: a flooding guest waits, and neither the daemon nor who listens is flooded. */
-const refillInterval = 100;
-const maxRate: number = 64 * 1024;
+/** Milliseconds in which a console has so much: a flooding guest waits, and neither the daemon nor who listens is flooded. */
+const refillInterval = 250;
+
+/** Bytes that are read of one console in an interval. */
+const maxTaken: number = 64 * 1024;
+
+/** Milliseconds that one console's output may cost in an interval: lines of one letter cost the most. */
+const maxSpent = 25;
+
+/** Bytes read at once: few enough that nobody else waits long for what they cost. */
+const pieceSize: number = 8 * 1024;
 
 /** Bytes that a pipe holds (pipe(7)). */
 const pipeSize: number = 64 * 1024;

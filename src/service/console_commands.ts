@@ -4,7 +4,6 @@
  *
  * @module
  */
-import { decodeText } from "../codec/text.ts";
 import type { Header } from "../codec/wire.ts";
 import type { Command } from "../core/command.ts";
 import { describePath } from "../core/describe.ts";
@@ -36,11 +35,7 @@ export async function serveConsoles(
       const text = consoles.knows(name) ? "subscribed" : "waiting for VM";
       connection.send(header, { kind: "success", success: { kind: "string", text } });
       const unsubscribe = consoles.subscribe(name, command.from, {
-        send: (lines) =>
-          connection.sendAll(
-            { ...header, sequence: 0n, name },
-            lines.map(({ time, line }) => ({ kind: "data", data: { kind: "console", time, line: decodeText(line) } })),
-          ),
+        send: (messages) => connection.push(messages),
         close: () => connection.socket.destroy(),
       });
       await connection.inbox.anything();

@@ -7,14 +7,17 @@
  *
  * @module
  */
+import { encodeFrame } from "../codec/frame.ts";
+import { decodeText } from "../codec/text.ts";
+import { encodeWire } from "../codec/wire.ts";
 import type { ConsoleStart } from "../core/command.ts";
 import { Console, type ConsoleLine } from "../core/console.ts";
 import { isWithin, type Name, type Path, printName, relativeTo } from "../core/name.ts";
 
 /** Who listens to one console. */
 export interface Subscriber {
-  /** Takes lines; false if it cannot keep up. */
-  send(lines: readonly ConsoleLine[]): boolean;
+  /** Takes lines, as messages; false if it cannot keep up. */
+  send(messages: Uint8Array): boolean;
   close(): void;
 }
 
@@ -82,7 +85,7 @@ export class Consoles {
       kept.subscribers.delete(first);
       first.close();
     }
-    subscriber.send(kept.console.history(from));
+    subscriber.send(encodeLines(name, kept.console.history(from)));
     kept.subscribers.add(subscriber);
     return () => {
       kept.subscribers.delete(subscriber);
@@ -119,13 +122,23 @@ export class Consoles {
   }
 
   #tell(kept: Kept, lines: readonly ConsoleLine[]): void {
-    if (lines.length === 0) return;
+    if (lines.length === 0 || kept.subscribers.size === 0) return;
+    const messages = encodeLines(kept.name, lines);
     for (const subscriber of kept.subscribers) {
-      if (subscriber.send(lines)) continue;
+      if (subscriber.send(messages)) continue;
       kept.subscribers.delete(subscriber);
       subscriber.close();
     }
   }
+}
+
+/** The same for all who listen: that is most of what a line costs. */
+function encodeLines(name: Name, lines: readonly ConsoleLine[]): Uint8Array {
+  const header = { version: 5, sequence: 0n, name } as const;
+  const messages = lines.map(({ time, line }) =>
+    encodeWire({ header, payload: { kind: "data", data: { kind: "console", time, line: decodeText(line) } } }),
+  );
+  return Buffer.concat(messages.map(encodeFrame));
 }
 
 /** Subscribers of one console (as albatross): each costs a copy of every line. */
