@@ -15,6 +15,7 @@ import { prepareContexts, type TlsContexts } from "./tls_contexts.ts";
 import { Admission, isLoopback, type Place, smallCertificates, type TlsLimits, tlsLimits } from "./tls_limits.ts";
 import { type Forwarded, type Forwarding, forward } from "./tls_relay.ts";
 import type { SelfTestError } from "./tls_self_test.ts";
+import { type Conversation, converse, type SessionResult } from "./tls_session.ts";
 import { type CredentialsError, errorCode, type Handshake, startHandshake } from "./tls_socket.ts";
 
 export interface TlsOptions {
@@ -46,6 +47,8 @@ export interface TlsClient {
   readonly address: string;
   /** Its certificates are good. Joins it to the daemon, until one of them is done. To be called once. */
   forward(plan: Forwarding): Promise<Forwarded>;
+  /** As `forward`, for many commands. */
+  converse(conversation: Conversation): Promise<SessionResult>;
   /** Sends the last words and closes. Whatever the client is still sending is taken for a while, so that it can hear them. */
   finish(lastWords?: Uint8Array): void;
 }
@@ -245,6 +248,11 @@ class Connection implements TlsClient {
   forward(plan: Forwarding): Promise<Forwarded> {
     this.#place.clear();
     return forward(this.socket, plan, this.#limits);
+  }
+
+  converse(conversation: Conversation): Promise<SessionResult> {
+    this.#place.clear();
+    return converse(this.socket, conversation);
   }
 
   destroy(): void {

@@ -85,6 +85,8 @@ class Relay {
     this.#daemon.cork();
     for (const piece of opening) this.#daemon.write(piece);
     this.#daemon.uncork();
+    // The daemon would wait for another request. A subscription lasts as long as our side is open.
+    if (this.#form === "plain") this.#daemon.end();
     this.#rearm();
     if (this.#client.destroyed) this.#finish({ kind: "client-gone" });
   }
@@ -136,10 +138,12 @@ class Relay {
     const chunks = this.#upload?.push(piece);
     if (chunks === undefined || !chunks.ok) return piece.length;
     const { rest } = chunks.value;
-    if (rest !== undefined) this.#upload = undefined;
     const after = rest?.length ?? 0;
     this.#sent += piece.length - after;
     if (!this.#daemon.write(piece.subarray(0, piece.length - after))) this.#client.pause();
+    if (rest === undefined) return after;
+    this.#upload = undefined;
+    this.#daemon.end();
     return after;
   }
 
@@ -181,7 +185,7 @@ class Relay {
 }
 
 /** Follows framed messages without keeping them. */
-class MessageEdge {
+export class MessageEdge {
   readonly #header = new HeaderReader();
   #headerBytes = 0;
   #missing = 0;

@@ -12,7 +12,7 @@ import { maxFrame } from "../codec/frame.ts";
 import type { Header, Payload, Wire } from "../codec/wire.ts";
 import { allowedInLeaf, type ChainRequest, type Command, type Service, serviceOf } from "../core/command.ts";
 import { describeRefusal } from "../core/describe.ts";
-import { type Name, printName, sameName } from "../core/name.ts";
+import { isWithin, type Name, printName, sameName } from "../core/name.ts";
 import type { ClientId, Effect, Reply, Request } from "../core/state.ts";
 import type { Log } from "../host/log.ts";
 import type { Upload } from "../host/preparer.ts";
@@ -126,32 +126,46 @@ export class Daemon {
     await connection.close();
   }
 
-  /** chain.sock: one request of a verified chain, and perhaps an upload behind it. */
+  /** chain.sock: requests of verified chains, one after the other, each perhaps with an upload behind it. */
   async serveChain(socket: Socket): Promise<void> {
     const connection = new Connection(socket, maxFrame);
-    const wire = await connection.message();
-    if (wire?.payload.kind === "request") await this.#serveRequest(connection, wire.header, wire.payload.request);
-    else if (wire !== undefined) connection.fail(wire.header, "this socket takes requests of verified chains");
+    for (;;) {
+      const wire = await connection.message();
+      if (wire === undefined) break;
+      if (wire.payload.kind !== "request") {
+        connection.fail(wire.header, "this socket takes requests of verified chains");
+        break;
+      }
+      if (!(await this.#serveRequest(connection, wire.header, wire.payload.request))) break;
+    }
     await connection.close();
   }
 
-  async #serveRequest(connection: Connection, from: Header, request: ChainRequest): Promise<void> {
+  /** @returns whether another request may follow: not behind a subscription, nor behind an upload that was not taken */
+  async #serveRequest(connection: Connection, from: Header, request: ChainRequest): Promise<boolean> {
     const { levels, label, command } = request;
+    const { sequence, name } = from;
     const path = levels.map((level) => level.label);
-    const name: Name = label === undefined ? { path } : { path, label };
-    const header: Header = { version: 5, sequence: 0n, name };
-    if (!sameName(name, from.name) || !allowedInLeaf(command)) {
-      return connection.fail(header, "the request is not what the chain says");
+    const covered = label === undefined ? isWithin(path, name.path) : sameName({ path, label }, name);
+    const header: Header = { version: 5, sequence, name };
+    if (!covered || !allowedInLeaf(command)) {
+      connection.fail(header, "the request is not what the chain says");
+      return false;
     }
     switch (serviceOf(command)) {
       case "console":
-        return serveConsoles(this.#consoles, connection, header, name, command);
+        await serveConsoles(this.#consoles, connection, header, name, command);
+        return command.kind === "console-list-inactive";
       case "stats":
-        return this.#subscribe(connection, header, name, command);
+        await this.#subscribe(connection, header, name, command);
+        return false;
       case "log":
-        return this.#events.serve(connection, header, name);
-      case "daemon":
-        await this.#ask(connection, header, { name, command, levels }, request.imageFollows);
+        await this.#events.serve(connection, header, name);
+        return false;
+      case "daemon": {
+        const reply = await this.#ask(connection, header, { name, command, levels }, request.imageFollows);
+        return reply.ok || !(request.imageFollows || command.kind === "block-set");
+      }
     }
   }
 

@@ -27,8 +27,15 @@ import { developmentFingerprint } from "../x509/development.ts";
 import { encodeKey, type KeyError, parseKey } from "../x509/keys.ts";
 import { encodeCertificates, type PemError, parseCertificates } from "../x509/pem.ts";
 import { KnownCertificates } from "./endpoint_cache.ts";
-import { describeChainError, describeForwardEnd } from "./endpoint_describe.ts";
-import { encodeFailure, type Prepared, prepareRequest, type Unprepared } from "./endpoint_request.ts";
+import { describeChainError, describeForwardEnd, describeSessionEnd } from "./endpoint_describe.ts";
+import {
+  encodeFailure,
+  type PreparedRequest,
+  type PreparedSession,
+  prepareRequest,
+  type Unprepared,
+} from "./endpoint_request.ts";
+import { endOf, translate } from "./endpoint_session.ts";
 
 export interface EndpointOptions {
   /** PEM files: the one trust anchor; our certificate and those above it; its key. */
@@ -115,7 +122,27 @@ async function readText(path: string): Promise<Result<string, FileError>> {
  */
 function serve(endpoint: Endpoint, client: TlsClient, presented: Presented): Promise<void> {
   const prepared = prepareRequest(presented, endpoint.anchor, Date.now(), endpoint.known);
-  return prepared.ok ? carryOut(endpoint, client, prepared.value) : refuse(endpoint, client, prepared.error);
+  if (!prepared.ok) return refuse(endpoint, client, prepared.error);
+  return prepared.value.kind === "session"
+    ? holdSession(endpoint, client, prepared.value)
+    : carryOut(endpoint, client, prepared.value);
+}
+
+async function holdSession(
+  { log, socket }: Endpoint,
+  client: TlsClient,
+  { name, leaf, authority }: PreparedSession,
+): Promise<void> {
+  const about = { address: client.address, request: printName(name), command: "session", leaf: hex(leaf) };
+  log.info(about, "session");
+  const { end, commands, between } = await client.converse({
+    path: socket,
+    until: endOf(authority),
+    translate: (frame) => translate(authority, frame),
+  });
+  log.info({ ...about, end, commands }, "session ended");
+  const words = between ? describeSessionEnd(end) : undefined;
+  client.finish(words === undefined ? undefined : encodeFailure(name, words));
 }
 
 async function refuse({ log }: Endpoint, client: TlsClient, { name, reason }: Unprepared): Promise<void> {
@@ -123,7 +150,7 @@ async function refuse({ log }: Endpoint, client: TlsClient, { name, reason }: Un
   client.finish(encodeFailure(name, describeChainError(reason)));
 }
 
-function carryOut(endpoint: Endpoint, client: TlsClient, prepared: Prepared): Promise<void> {
+function carryOut(endpoint: Endpoint, client: TlsClient, prepared: PreparedRequest): Promise<void> {
   const { name, command, leaf, opening, form } = prepared;
   const forwarded = client.forward({ path: endpoint.socket, opening, form });
   return forwarded.then((result) => conclude(endpoint, client, { name, command, leaf }, result));
@@ -132,7 +159,7 @@ function carryOut(endpoint: Endpoint, client: TlsClient, prepared: Prepared): Pr
 function conclude(
   { log }: Endpoint,
   client: TlsClient,
-  { name, command, leaf }: Pick<Prepared, "name" | "command" | "leaf">,
+  { name, command, leaf }: Pick<PreparedRequest, "name" | "command" | "leaf">,
   { end, sent, received, between }: Forwarded,
 ): void {
   const level = end.kind === "daemon-unreachable" || end.kind === "daemon-broke" ? "error" : "info";

@@ -7,6 +7,7 @@
 import { unreachable } from "../core/result.ts";
 import { maxPresented } from "../host/tls_limits.ts";
 import type { ForwardEnd } from "../host/tls_relay.ts";
+import type { SessionEnd } from "../host/tls_session.ts";
 import {
   describeAuthorityError,
   describeCertificateError,
@@ -49,6 +50,24 @@ export function describeForwardEnd(end: ForwardEnd, answered: boolean): string |
       return `nothing moved for ${end.milliseconds / 1000} seconds`;
     case "no-reply":
       return `the daemon did not answer within ${end.milliseconds / 1000} seconds`;
+    default:
+      return unreachable(end);
+  }
+}
+
+/** Absent: the client is not there to read it. */
+export function describeSessionEnd(end: SessionEnd): string | undefined {
+  switch (end.kind) {
+    case "client-gone":
+      return undefined;
+    case "expired":
+      return "the session has ended, its certificates were good for no longer";
+    case "idle":
+      return `nothing was asked for ${end.milliseconds / 1000} seconds`;
+    case "frame-too-large":
+      return `a message of ${end.length} bytes is over the limit of ${end.limit}`;
+    case "daemon-broke":
+      return `the daemon of this host ended the connection (${end.code})`;
     default:
       return unreachable(end);
   }

@@ -8,22 +8,34 @@ import { encodeWire, type Header } from "../codec/wire.ts";
 import type { ChainRequest, Command } from "../core/command.ts";
 import { type Label, type Name, parseLabel } from "../core/name.ts";
 import { err, ok, type Result } from "../core/result.ts";
-import { type AuthorityError, readAuthority } from "../x509/authority.ts";
+import { type Authority, type AuthorityError, readAuthority } from "../x509/authority.ts";
 import { type Certificate, type CertificateError, parseCertificate } from "../x509/certificate.ts";
 import { type PathError, type VerifiedPath, verifyPath } from "../x509/path.ts";
 import type { KnownCertificates } from "./endpoint_cache.ts";
 
+export type Prepared = PreparedRequest | PreparedSession;
+
+/** Many requests, to be sent as they come. */
+export interface PreparedSession {
+  readonly kind: "session";
+  readonly name: Name;
+  readonly leaf: Uint8Array;
+  readonly authority: Authority;
+}
+
 /** One request, ready to be sent. */
-export interface Prepared {
+export interface PreparedRequest {
+  readonly kind: "request";
   readonly name: Name;
   readonly command: Command["kind"];
   /** SHA-256 of the leaf. */
   readonly leaf: Uint8Array;
   /** The request's frame; behind it, as a stream, the image that came in the certificate. */
   readonly opening: readonly Uint8Array[];
-  /** See host/tls_relay. */
-  readonly form: "plain" | "upload" | "subscription";
+  readonly form: Form;
 }
+
+type Form = "plain" | "upload" | "subscription";
 
 /** `name`: as much as the chain tells of whom it is about. */
 export interface Unprepared {
@@ -62,15 +74,16 @@ export function prepareRequest(
   const { levels, label, command } = authority.value;
   const delegations = levels.map((level) => level.label);
   const name = label === undefined ? { path: delegations } : { path: delegations, label };
-  const { request, behind } = moveUpload({ ...authority.value, imageFollows: false });
-  const wire = { header: addressedTo(name), payload: { kind: "request", request } } as const;
-  return ok({
-    name,
-    command: command.kind,
-    leaf: request.leaf,
-    opening: [encodeFrame(encodeWire(wire)), ...behind],
-    form: formOf(command),
-  });
+  const { leaf } = authority.value;
+  if (command.kind === "session") return ok({ kind: "session", name, leaf, authority: authority.value });
+  const opening = encodeRequest(addressedTo(name), authority.value);
+  return ok({ kind: "request", name, command: command.kind, leaf, opening, form: formOf(command) });
+}
+
+/** What the daemon is sent: the request's frame, and behind it an upload that came whole. */
+export function encodeRequest(header: Header, authority: Authority): readonly Uint8Array[] {
+  const { request, behind } = moveUpload({ ...authority, imageFollows: false });
+  return [encodeFrame(encodeWire({ header, payload: { kind: "request", request } })), ...behind];
 }
 
 /** What a client is told when its request gets no other answer: framed as the daemon's own replies. */
@@ -116,7 +129,8 @@ function streamOf(bytes: Uint8Array): readonly Uint8Array[] {
   return bytes.length === 0 ? [] : [frameHeader(bytes.length), bytes];
 }
 
-function formOf(command: Command): Prepared["form"] {
+/** See host/tls_relay. */
+export function formOf(command: Command): Form {
   switch (command.kind) {
     case "unikernel-create":
       return command.image.bytes.length === 0 ? "upload" : "plain";
@@ -124,6 +138,7 @@ function formOf(command: Command): Prepared["form"] {
       return command.data === undefined ? "upload" : "plain";
     case "console-subscribe":
     case "stats-subscribe":
+    case "log-subscribe":
       return "subscription";
     default:
       return "plain";

@@ -64,11 +64,27 @@ scriptTest("an image comes in whatever pieces behind the frame, or in it", long,
   }
   expect(await place.infos()).toEqual([]);
   expect(await place.ask("alice:drip", create(hello))).toMatch(/alice:drip exists already/);
-  caller.socket.write(frameHeader(0));
+  caller.socket.end(frameHeader(0));
   expect(told(await caller.next())).toBe("created unikernel");
   await caller.closed;
   expect(await ask(place, [alice], "whole", create(hello, { memory: 16 }))).toBe("created unikernel");
   expect(place.images()).toHaveLength(1);
+});
+
+scriptTest("one connection carries many requests, each decided by itself", long, async (place) => {
+  await place.start();
+  const caller = await place.call("chain");
+  caller.ask([alice], "one", bare, { imageFollows: true });
+  caller.socket.write(Buffer.concat([frameHeader(hello.length), hello, frameHeader(0)]));
+  caller.ask([alice], "two", { kind: "unikernel-destroy" });
+  caller.ask([alice, bob], "", { kind: "policy-info" });
+  caller.ask([alice], "one", { kind: "unikernel-destroy" });
+  expect(told(await caller.next())).toBe("created unikernel");
+  expect(told(await caller.next())).toBe("refused: unikernel alice:two not found");
+  expect((await caller.next()).payload).toMatchObject({ success: { policies: [{ value: bob.policy }] } });
+  expect(told(await caller.next())).toBe("destroyed unikernel");
+  caller.socket.end();
+  await caller.closed;
 });
 
 scriptTest("destroy wins over an upload", long, async (place) => {
@@ -129,6 +145,7 @@ async function ask(
   const caller = await place.call("chain");
   caller.ask(levels, label, command, changes);
   const answer = told(await caller.next());
+  caller.socket.end();
   await caller.closed;
   return answer;
 }
@@ -139,6 +156,7 @@ async function upload(place: Place, levels: readonly Level[], label: string): Pr
   caller.ask(levels, label, bare, { imageFollows: true });
   caller.socket.write(Buffer.concat([frameHeader(hello.length), hello, frameHeader(0)]));
   const answer = told(await caller.next());
+  caller.socket.end();
   await caller.closed;
   return answer;
 }

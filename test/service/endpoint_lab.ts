@@ -156,7 +156,8 @@ function standInForDaemon(
     let told: Asked | undefined;
     socket.on("error", () => undefined);
     socket.on("close", () => sockets.delete(socket));
-    socket.on("end", () => socket.end());
+    // As the daemon: what was asked is answered first, and a subscription ends.
+    socket.on("end", () => (told === undefined || socket.bytesWritten > 0 ? socket.end() : undefined));
     socket.on("data", (piece: Buffer) => {
       bytes = Buffer.concat([bytes, piece]);
       if (told !== undefined || bytes.length < 4 || bytes.length < 4 + bytes.readUInt32BE()) return;
@@ -213,7 +214,6 @@ export function converse(socket: TLSSocket, upload?: Uint8Array): Promise<readon
       }
     });
     socket.on("error", reject);
-    socket.on("end", () => socket.end());
     socket.on("close", () => resolve(wires));
   });
 }
