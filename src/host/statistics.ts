@@ -151,10 +151,13 @@ function readTexts(pid: number): ProcessTexts | undefined {
 function openInterfaces(): (tap: Tap) => Interface | undefined {
   const counters = parseInterfaces(readFileSync("/proc/self/net/dev", "latin1"));
   const described = isOurs(counters);
+  const known = new Map<string, Interface>();
   return ({ bridge, tap }) => {
-    const interfaceCounters = counters.get(tap);
-    if (interfaceCounters === undefined) return undefined;
-    return { ...interfaceCounters, ...(described ? describeInterface(tap) : {}), bridge };
+    const counted = counters.get(tap);
+    if (counted === undefined) return undefined;
+    const measured = known.get(tap) ?? { ...counted, ...(described ? describeInterface(tap) : {}) };
+    known.set(tap, measured);
+    return { ...measured, bridge };
   };
 }
 

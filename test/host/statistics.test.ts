@@ -81,7 +81,7 @@ test("Sampler knows the kernel's units", () => {
 
 test("a process's start stays the same from one sample to the next", async () => {
   const sampler = new Sampler();
-  const starts = [];
+  const starts: unknown[] = [];
   for (let round = 0; round < 5; round++) {
     starts.push(sampler.sample([{ process: myself(), network: [] }])[0]?.memory?.start);
     await new Promise((resolve) => setTimeout(resolve, 7));

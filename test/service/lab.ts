@@ -257,6 +257,11 @@ export class Caller {
     this.socket.write(encodeFrame(encodeWire({ header, payload })));
   }
 
+  /** Answers what the daemon asks. */
+  answer(header: Wire["header"], payload: Wire["payload"]): void {
+    this.socket.write(encodeFrame(encodeWire({ header, payload })));
+  }
+
   /** Speaks as the endpoint does. */
   ask(levels: readonly Level[], label: string, command: Command, changes: Partial<ChainRequest> = {}): void {
     const target = name(`${levels.map((one) => one.label).join(":")}:${label}`);
