@@ -1,0 +1,43 @@
+import { spawnSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+
+const packaging = join(import.meta.dirname, "../../packaging");
+const read = (file: string): string => readFileSync(join(packaging, file), "utf8");
+
+/** What systemd says of a unit's sandbox: 0 is the tightest, 10 none; undefined where it cannot say. */
+function exposure(unit: string): number | undefined {
+  const words = ["security", "--offline=true", "--no-pager", join(packaging, "systemd", unit)];
+  const { stdout, error } = spawnSync("systemd-analyze", words, { encoding: "utf8" });
+  const level = error === undefined ? /exposure level for \S+: ([\d.]+)/.exec(stdout)?.[1] : undefined;
+  return level === undefined ? undefined : Number(level);
+}
+
+test.for([
+  ["fulmar-endpoint.service", 1.0],
+  ["fulmard.service", 4.0],
+] as const)("%s is exposed below %d", ([unit, limit], { skip }) => {
+  const level = exposure(unit);
+  if (level === undefined) return skip("systemd-analyze is not here");
+  expect(level).toBeLessThan(limit);
+});
+
+test("a daemon that ends leaves its guests running, and lives when one of them is killed for its memory", () => {
+  const unit = read("systemd/fulmard.service");
+  for (const line of ["KillMode=process", "OOMPolicy=continue", "TasksMax=infinity"])
+    expect(unit).toMatch(`\n${line}\n`);
+});
+
+test("the endpoint is another user than the daemon, in the group of the daemon's sockets, without the host's network", () => {
+  const unit = read("systemd/fulmar-endpoint.service");
+  for (const line of ["User=fulmar-endpoint", "Group=fulmar", "PrivateNetwork=yes", "CapabilityBoundingSet="]) {
+    expect(unit).toMatch(`\n${line}\n`);
+  }
+  expect(read("sysusers.d/fulmar.conf")).toMatch(/^u fulmar-endpoint - /m);
+  expect(read("tmpfiles.d/fulmar.conf")).toMatch(/^d \/run\/fulmar\/util 2755 root fulmar -$/m);
+});
+
+test("scripts of albatross find the sockets where they look", () => {
+  expect(read("tmpfiles.d/fulmar.conf")).toMatch(/^L \/run\/albatross - - - - fulmar$/m);
+});
