@@ -12,12 +12,12 @@ import { top } from "./needs.ts";
 import { freePort, type Place, type Server } from "./place.ts";
 
 /** Starts fulmard, with our guest as `hello.img` and, with a block device `storage`, `hello_block.img`. */
-export async function startFulmard(place: Place, tender: TenderKind): Promise<Server> {
+export async function startFulmard(place: Place, tender: TenderKind, options = ""): Promise<Server> {
   for (const name of ["hello", "hello_block"]) {
     copyFileSync(join(top, "guest", `${name}.${tender}`), join(place.folder, `${name}.img`));
   }
   const tenders = tender === "virtio" ? " --tenders virtio --allow-tcg" : "";
-  return place.serve(`fulmard --tmpdir run --dbdir db --grace 2 --interval 1${tenders}`, /serving/);
+  return place.serve(`fulmard --tmpdir run --dbdir db --grace 2 --interval 1${tenders} ${options}`.trim(), /serving/);
 }
 
 /** Starts albatross's console and daemon below `theirs`, with our guest as `hello.img`; Solo5's tenders are found on PATH. */
