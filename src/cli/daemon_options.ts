@@ -19,6 +19,9 @@ export interface DaemonWords {
   readonly grace: number;
   /** Seconds. */
   readonly interval: number;
+  readonly maxSubscribers: number;
+  /** Whether `--name` tells a guest its label alone. */
+  readonly dropPath: boolean;
   readonly influx?: Destination;
   readonly influxFullNames: boolean;
   readonly metrics?: MetricsAddress;
@@ -56,6 +59,13 @@ export function createDaemonProgram(ask: (migration: Migration) => void): Comman
     .option("--allow-tcg", "run virtio images in QEMU without KVM, which is no security boundary", false)
     .option("--no-cage", "run guests as the daemon's own user, for development")
     .option("--grace <seconds>", "how long a guest has to end before it is killed", parseSeconds, 10)
+    .option("--no-drop-path", "tell guests their whole name, --name=alice:web in place of --name=web")
+    .option(
+      "--max-subscribers <number>",
+      "how many may follow one console; a further one takes the place of the first",
+      parseSubscribers,
+      5,
+    )
     .option("--interval <seconds>", "how often what guests use is measured", parseInterval, 10)
     .option("--influx <host[:port]>", "send that in InfluxDB's line protocol over TCP (port 8094)", parseInflux)
     .option("--influx-full-names", "say alice:web there, in place of albatross's web", false)
@@ -98,6 +108,11 @@ function parseInterval(text: string): number {
   const seconds = parseSeconds(text);
   if (seconds === 0) throw new InvalidArgumentError("It must be at least 1.");
   return seconds;
+}
+
+function parseSubscribers(text: string): number {
+  if (!/^[1-9]\d{0,3}$/.test(text)) throw new InvalidArgumentError("A number from 1 to 9999 is wanted.");
+  return Number(text);
 }
 
 function parseInflux(text: string): Destination {

@@ -34,6 +34,8 @@ export interface LauncherOptions {
   readonly cage: boolean;
   /** Milliseconds from SIGTERM to SIGKILL. */
   readonly grace: number;
+  /** Whether `--name` tells a guest its label alone. */
+  readonly dropPath: boolean;
   readonly log: Log;
   /** A piece of a guest's console output. */
   readonly output: (name: Name, bytes: Uint8Array) => void;
@@ -227,6 +229,12 @@ export class Launcher {
     if (loan.uid !== undefined) this.#uids.release(loan.uid);
   }
 
+  /** What `--name` tells a guest. */
+  #told(name: Name): string {
+    const { label = "", path } = name;
+    return this.#options.dropPath ? label : [...path, label].join(":");
+  }
+
   #cageOf({ uid }: Loan, { tender }: Incarnation): Cage {
     if (uid === undefined) return { kind: "same-user" };
     const needsKvm = tender.kind === "hvt" || tender.accel === "kvm";
@@ -250,7 +258,7 @@ export class Launcher {
         return { kind: "block", device: device.device, file, ...(sectorSize === undefined ? {} : { sectorSize }) };
       }),
       image: imagePath(dbdir, digest),
-      arguments: guestArguments(name.label ?? "", config.addName, config.arguments),
+      arguments: guestArguments(this.#told(name), config.addName, config.arguments),
     });
   }
 }

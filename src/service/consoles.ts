@@ -30,6 +30,7 @@ interface Kept {
 }
 
 export class Consoles {
+  readonly #maxSubscribers: number;
   /** By printed name. */
   readonly #consoles: Map<string, Kept> = new Map();
   /** Those whose unikernel ended, the longest ago first. */
@@ -38,6 +39,10 @@ export class Consoles {
   /** There is a unikernel of that name, and its output goes here from now on. */
   activate(name: Name): void {
     this.#open(name, "active");
+  }
+
+  constructor(maxSubscribers: number = usualSubscribers) {
+    this.#maxSubscribers = maxSubscribers;
   }
 
   /** The unikernel printed something. */
@@ -81,7 +86,7 @@ export class Consoles {
   subscribe(name: Name, from: ConsoleStart, subscriber: Subscriber): () => void {
     const kept = this.#open(name, "awaited");
     const [first] = kept.subscribers;
-    if (kept.subscribers.size >= maxSubscribers && first !== undefined) {
+    if (kept.subscribers.size >= this.#maxSubscribers && first !== undefined) {
       kept.subscribers.delete(first);
       first.close();
     }
@@ -142,7 +147,7 @@ function encodeLines(name: Name, lines: readonly ConsoleLine[]): Uint8Array {
 }
 
 /** Subscribers of one console (as albatross): each costs a copy of every line. */
-const maxSubscribers = 5;
+const usualSubscribers = 5;
 
 /** Consoles kept of unikernels that are gone: each may hold half a megabyte. */
 const maxEnded = 100;

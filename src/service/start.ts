@@ -42,6 +42,10 @@ export interface DaemonOptions extends MetricsOptions {
   readonly cage: boolean;
   /** Milliseconds that a guest has to end after SIGTERM. */
   readonly grace: number;
+  /** Whether `--name` tells a guest its label alone; absent: it does. */
+  readonly dropPath?: boolean;
+  /** Who may follow one console at once; absent: as many as in albatross. */
+  readonly maxSubscribers?: number;
   /** Milliseconds from one measurement of the guests to the next; absent: ten seconds, as albatross. */
   readonly interval?: number;
   /** Sockets that systemd opened for us; the others we open ourselves. */
@@ -151,14 +155,14 @@ interface Assembled {
 }
 
 function assemble(options: DaemonOptions, store: Store, state: Runner["state"]): Assembled {
-  const { dbdir, tmpdir, tenders, allowTcg, cage, grace, log } = options;
-  const consoles = new Consoles();
+  const { dbdir, tmpdir, tenders, allowTcg, cage, grace, dropPath = true, log } = options;
+  const consoles = new Consoles(options.maxSubscribers);
   const events = new EventLog();
   const sampler = new Sampler();
   const meter = new Meter(sampler, log);
   const collectors = new Collectors(log);
   const launcher = new Launcher({
-    ...{ dbdir, tmpdir, cage, grace, log },
+    ...{ dbdir, tmpdir, cage, grace, dropPath, log },
     output: (name, bytes) => consoles.output(name, bytes, Date.now()),
     opened: (name) => consoles.activate(name),
     started: (name, target) => {
