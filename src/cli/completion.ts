@@ -20,7 +20,7 @@ export function addCompletion(program: CommanderCommand, session: Session): void
 }
 
 /** The script of bash; zsh runs the same one. */
-export function completionScript(shell: "bash" | "zsh", programs: readonly CommanderCommand[]): string {
+function completionScript(shell: "bash" | "zsh", programs: readonly CommanderCommand[]): string {
   const names = programs.map((program) => program.name()).join(" ");
   const contexts = programs.flatMap(contextsOf);
   return [

@@ -24,14 +24,14 @@ export function addMan(program: CommanderCommand, session: Session): void {
 }
 
 /** A page's name, without its section, and its text. */
-export interface Page {
+interface Page {
   readonly name: string;
   readonly section: 1 | 8;
   readonly text: string;
 }
 
 /** The pages of everything that is installed. */
-export function manualPages(client: CommanderCommand): readonly Page[] {
+function manualPages(client: CommanderCommand): readonly Page[] {
   const families = client.commands.map((command) => clientPage(client, command));
   return [clientPage(client, client), ...families, ...servers().map(serverPage)];
 }
