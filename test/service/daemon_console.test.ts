@@ -139,3 +139,20 @@ async function inactive(place: Place, target: string): Promise<readonly string[]
   if (payload.kind !== "success" || payload.success.kind !== "consoles") return told(wire);
   return payload.success.names.map(({ path, label = "" }) => `${path.join(":")}:${label}`);
 }
+
+scriptTest("--no-drop-path tells a guest its whole name", `for word; do echo "$word"; done; ${long}`, async (place) => {
+  await place.start({ dropPath: false });
+  await place.ask("alice:bob:vm", create(hello));
+  await place.ask("top", create(hello));
+  await (await place.listen("alice:bob:vm")).line("--name=alice:bob:vm");
+  await (await place.listen("top")).line("--name=top");
+});
+
+scriptTest("--max-subscribers says how many may follow a console", long, async (place) => {
+  await place.start({ maxSubscribers: 1 });
+  await place.ask("vm", create(hello));
+  const first = await place.listen("vm");
+  expect(told(await first.next())).toBe("subscribed");
+  expect(told(await (await place.listen("vm")).next())).toBe("subscribed");
+  await first.closed;
+});
