@@ -12,7 +12,10 @@ import { decodeWire, type Wire, type WireError } from "../codec/wire.ts";
 import { err, ok, type Result } from "../core/result.ts";
 
 export interface Connection {
-  /** Resolves when the bytes are on their way, or at the latest when something has arrived or failed. */
+  /**
+   * Resolves when the bytes are on their way, or at the latest when something has arrived or failed: a peer that takes
+   * nothing for a minute counts as gone.
+   */
   send(bytes: Uint8Array): Promise<void>;
   /** Whether something has arrived, or nothing will any more. */
   answered(): boolean;
@@ -71,8 +74,14 @@ class SocketConnection implements Connection {
   async send(bytes: Uint8Array): Promise<void> {
     if (this.#over || this.#socket.write(bytes)) return;
     await new Promise<void>((resolve) => {
-      this.#wake = resolve;
-      this.#socket.once("drain", resolve);
+      const late = setTimeout(() => this.#fail({ kind: "silent", milliseconds: patience }), patience);
+      const go = (): void => {
+        clearTimeout(late);
+        this.#socket.off("drain", go);
+        resolve();
+      };
+      this.#wake = go;
+      this.#socket.on("drain", go);
     });
   }
 
@@ -170,6 +179,9 @@ class SocketConnection implements Connection {
     this.#wake();
   }
 }
+
+/** Milliseconds for a peer to take some of what is sent. */
+const patience = 60_000;
 
 /** Milliseconds for reading what a peer said before it broke the connection. */
 const lastWords = 500;
