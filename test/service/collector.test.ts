@@ -1,7 +1,8 @@
 import { expect, vi } from "vitest";
 import type { Wire } from "../../src/codec/wire.ts";
 import { printName } from "../../src/core/name.ts";
-import { type Caller, create, destroy, type Place, readGuest, scriptTest, told, until } from "./lab.ts";
+import { type Caller, told, until } from "./caller.ts";
+import { create, destroy, type Place, readGuest, scriptTest } from "./lab.ts";
 
 vi.setConfig({ testTimeout: 60_000 });
 

@@ -2,7 +2,8 @@ import { createHash } from "node:crypto";
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { expect, vi } from "vitest";
-import { config, create, destroy, guestTest, type Place, readGuest, told, until } from "./lab.ts";
+import { told, until } from "./caller.ts";
+import { config, create, destroy, guestTest, type Place, readGuest } from "./lab.ts";
 
 // A guest below QEMU without KVM takes a second to boot, on a busy machine several.
 vi.setConfig({ testTimeout: 60_000 });

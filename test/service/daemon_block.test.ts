@@ -4,7 +4,8 @@ import { join } from "node:path";
 import { deflateSync, inflateSync } from "node:zlib";
 import { expect, test } from "vitest";
 import { type Said, say } from "../cli/terminal.ts";
-import { config, create, destroy, Place, readGuest, scriptTest, told } from "./lab.ts";
+import { told } from "./caller.ts";
+import { config, create, destroy, Place, readGuest, scriptTest } from "./lab.ts";
 
 const megabyte = 1024 * 1024;
 const content = Buffer.concat([randomBytes(300_000), Buffer.alloc(900_000), randomBytes(5)]);

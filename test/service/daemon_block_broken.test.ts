@@ -3,8 +3,9 @@ import { join } from "node:path";
 import { deflateSync } from "node:zlib";
 import { expect, test } from "vitest";
 import { encodeFrame, frameHeader } from "../../src/codec/frame.ts";
-import type { Caller } from "./lab.ts";
-import { Place, told, until } from "./lab.ts";
+import type { Caller } from "./caller.ts";
+import { told, until } from "./caller.ts";
+import { Place } from "./lab.ts";
 
 const old = Buffer.alloc(1024 * 1024, "old ");
 const end = frameHeader(0);

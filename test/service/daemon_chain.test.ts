@@ -1,7 +1,8 @@
 import { expect, vi } from "vitest";
 import { frameHeader } from "../../src/codec/frame.ts";
 import type { ChainRequest, Command, Level } from "../../src/core/command.ts";
-import { config, create, destroy, level, type Place, readGuest, scriptTest, told, until } from "./lab.ts";
+import { told, until } from "./caller.ts";
+import { config, create, destroy, level, type Place, readGuest, scriptTest } from "./lab.ts";
 
 vi.setConfig({ testTimeout: 30_000 });
 

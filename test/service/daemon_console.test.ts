@@ -1,5 +1,6 @@
 import { expect, vi } from "vitest";
-import { type Caller, create, destroy, type Place, readGuest, scriptTest, told, until } from "./lab.ts";
+import { type Caller, told, until } from "./caller.ts";
+import { create, destroy, type Place, readGuest, scriptTest } from "./lab.ts";
 
 vi.setConfig({ testTimeout: 30_000 });
 

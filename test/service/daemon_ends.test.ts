@@ -2,7 +2,8 @@ import { expect, vi } from "vitest";
 import { decodeUnikernel } from "../../src/codec/record.ts";
 import { openStore } from "../../src/host/store.ts";
 import { expectOk } from "../host/folder.ts";
-import { create, destroy, type Place, readGuest, scriptTest, until } from "./lab.ts";
+import { until } from "./caller.ts";
+import { create, destroy, type Place, readGuest, scriptTest } from "./lab.ts";
 
 vi.setConfig({ testTimeout: 30_000 });
 

@@ -7,7 +7,8 @@ import { encodeFrame } from "../../src/codec/frame.ts";
 import { encodeWire } from "../../src/codec/wire.ts";
 import type { Command } from "../../src/core/command.ts";
 import { name } from "../host/folder.ts";
-import { create, destroy, guestTest, level, readGuest, scriptTest, until } from "./lab.ts";
+import { until } from "./caller.ts";
+import { create, destroy, guestTest, level, readGuest, scriptTest } from "./lab.ts";
 
 vi.setConfig({ testTimeout: 60_000 });
 

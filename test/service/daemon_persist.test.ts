@@ -5,7 +5,8 @@ import type { Policy } from "../../src/core/policy.ts";
 import { openStore } from "../../src/host/store.ts";
 import { startDaemon } from "../../src/service/start.ts";
 import { expectError, expectOk } from "../host/folder.ts";
-import { config, create, destroy, guestTest, type Place, readGuest, scriptTest, until } from "./lab.ts";
+import { until } from "./caller.ts";
+import { config, create, destroy, guestTest, type Place, readGuest, scriptTest } from "./lab.ts";
 
 vi.setConfig({ testTimeout: 60_000 });
 

@@ -4,7 +4,8 @@ import { encodeFrame, frameHeader } from "../../src/codec/frame.ts";
 import { encodeWire, type Payload } from "../../src/codec/wire.ts";
 import type { Command } from "../../src/core/command.ts";
 import { name } from "../host/folder.ts";
-import { type Caller, create, destroy, level, type Place, readGuest, scriptTest, told, until } from "./lab.ts";
+import { type Caller, told, until } from "./caller.ts";
+import { create, destroy, level, type Place, readGuest, scriptTest } from "./lab.ts";
 
 vi.setConfig({ testTimeout: 60_000 });
 

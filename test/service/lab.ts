@@ -6,14 +6,12 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { connect, type Socket } from "node:net";
+import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { onTestFinished, test } from "vitest";
 import { findTender } from "../../demo/tenders.ts";
-import { encodeFrame, FrameReader } from "../../src/codec/frame.ts";
-import { decodeWire, encodeWire, type Wire } from "../../src/codec/wire.ts";
-import type { BlockState, ChainRequest, Command, ConsoleStart, Level } from "../../src/core/command.ts";
+import type { BlockState, Command, ConsoleStart, Level } from "../../src/core/command.ts";
 import type { TenderKind } from "../../src/core/manifest.ts";
 import { parseLabel, printName, printPath } from "../../src/core/name.ts";
 import type { Policy } from "../../src/core/policy.ts";
@@ -21,7 +19,8 @@ import type { UnikernelConfig, UnikernelInfo } from "../../src/core/unikernel.ts
 import { createLog } from "../../src/host/log.ts";
 import { isAlive, kill, type ProcessIdentity, readHostFacts, readProcess } from "../../src/host/proc.ts";
 import { type DaemonOptions, type RunningDaemon, startDaemon } from "../../src/service/start.ts";
-import { expectOk, isRoot, name } from "../host/folder.ts";
+import { expectOk, isRoot } from "../host/folder.ts";
+import { Caller, told, until } from "./caller.ts";
 
 type SocketName = "vmmd" | "chain" | "console" | "stat";
 
@@ -226,97 +225,6 @@ export class Place {
   }
 }
 
-/** One connection to a socket of the daemon. */
-export class Caller {
-  readonly socket: Socket;
-  readonly wires: Wire[] = [];
-  /** Resolves when the daemon has closed. */
-  readonly closed: Promise<void>;
-  readonly #reader = new FrameReader();
-  #read = 0;
-  #over = false;
-
-  constructor(socket: Socket) {
-    this.socket = socket;
-    socket.on("error", () => undefined);
-    socket.on("data", (piece: Buffer) => {
-      for (const frame of expectOk(this.#reader.push(piece))) this.wires.push(expectOk(decodeWire(frame)));
-    });
-    this.closed = new Promise((resolve) => {
-      const over = (): void => {
-        this.#over = true;
-        socket.end();
-        resolve();
-      };
-      socket.on("end", over).on("close", over);
-    });
-  }
-
-  say(target: string, payload: Wire["payload"]): void {
-    const header = { version: 5, sequence: 7n, name: name(target) } as const;
-    this.socket.write(encodeFrame(encodeWire({ header, payload })));
-  }
-
-  /** Answers what the daemon asks. */
-  answer(header: Wire["header"], payload: Wire["payload"]): void {
-    this.socket.write(encodeFrame(encodeWire({ header, payload })));
-  }
-
-  /** Speaks as the endpoint does. */
-  ask(levels: readonly Level[], label: string, command: Command, changes: Partial<ChainRequest> = {}): void {
-    const target = name(`${levels.map((one) => one.label).join(":")}:${label}`);
-    const own = target.label === undefined ? {} : { label: target.label };
-    const common = { leaf: new Uint8Array(32), expires: levels[0]?.notAfter ?? 0, imageFollows: false };
-    this.say(printName(target), { kind: "request", request: { levels, ...own, ...common, command, ...changes } });
-  }
-
-  /** Ends its side, and waits for what comes until the daemon ends too. */
-  async finish(): Promise<readonly string[]> {
-    this.socket.end();
-    await this.closed;
-    return this.wires.map(told);
-  }
-
-  /** The next message. */
-  async next(): Promise<Wire> {
-    await until(() => this.wires.length > this.#read || this.#over, "an answer");
-    const wire = this.wires[this.#read];
-    if (wire === undefined) throw new Error("closed without an answer");
-    this.#read += 1;
-    return wire;
-  }
-
-  /** The console's lines so far. */
-  lines(): readonly string[] {
-    return this.#console().map(({ line }) => line);
-  }
-
-  /** When they were printed, ms since the Unix epoch. */
-  times(): readonly number[] {
-    return this.#console().map(({ time }) => time);
-  }
-
-  #console(): readonly { readonly line: string; readonly time: number }[] {
-    return this.wires.flatMap(({ payload }) =>
-      payload.kind === "data" && payload.data.kind === "console" ? [payload.data] : [],
-    );
-  }
-
-  async line(text: string | RegExp): Promise<void> {
-    const wanted = (line: string): boolean => (typeof text === "string" ? line === text : text.test(line));
-    await until(() => this.lines().some(wanted), `the line ${text}`);
-  }
-
-  close(): void {
-    this.socket.destroy();
-  }
-}
-
-export function told({ payload }: Wire): string {
-  if (payload.kind === "failure") return `refused: ${payload.text}`;
-  return payload.kind === "success" && payload.success.kind === "string" ? payload.success.text : payload.kind;
-}
-
 export const config: UnikernelConfig = {
   typ: "solo5",
   addName: true,
@@ -351,18 +259,6 @@ export function level(text: string, changes: Partial<Policy> = {}): Level {
     notAfter: notBefore - (notBefore % 1000) + 300_000,
     fingerprint: new Uint8Array(32),
   };
-}
-
-export async function until(
-  holds: () => boolean | Promise<boolean>,
-  what: string,
-  milliseconds: number = 15_000,
-): Promise<void> {
-  const end = performance.now() + milliseconds;
-  while (!(await holds())) {
-    if (performance.now() > end) throw new Error(`not within ${milliseconds} ms: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
 }
 
 function list(folder: string): readonly string[] {

@@ -5,7 +5,8 @@ import { join } from "node:path";
 import { expect, onTestFinished, vi } from "vitest";
 import { startDaemon } from "../../src/service/start.ts";
 import { expectError } from "../host/folder.ts";
-import { create, destroy, readGuest, scriptTest, until } from "./lab.ts";
+import { until } from "./caller.ts";
+import { create, destroy, readGuest, scriptTest } from "./lab.ts";
 
 vi.setConfig({ testTimeout: 60_000 });
 

@@ -2,7 +2,8 @@ import { expect, test, vi } from "vitest";
 import type { Command } from "../../src/core/command.ts";
 import { printName } from "../../src/core/name.ts";
 import type { Statistics } from "../../src/core/statistics.ts";
-import { type Caller, create, destroy, guestTest, level, Place, readGuest, scriptTest, told, until } from "./lab.ts";
+import { type Caller, told, until } from "./caller.ts";
+import { create, destroy, guestTest, level, Place, readGuest, scriptTest } from "./lab.ts";
 
 vi.setConfig({ testTimeout: 60_000 });
 
