@@ -63,12 +63,16 @@ export async function notify(state: string, env: Environment = process.env): Pro
 
 /** Says that we serve; at SIGTERM or SIGINT says that we stop, and does. */
 export async function serveUntilSignalled(log: Log, stop: () => Promise<void>): Promise<void> {
+  let ending = false;
   const end = async (): Promise<void> => {
+    // A service manager tells every process of ours, and so do we our workers.
+    if (ending) return;
+    ending = true;
     await notify("STOPPING=1");
     await stop();
     process.exit(0);
   };
-  for (const signal of ["SIGTERM", "SIGINT"]) process.once(signal, () => void end());
+  for (const signal of ["SIGTERM", "SIGINT"]) process.on(signal, () => void end());
   const problem = await notify("READY=1");
   if (problem !== undefined) log.warn(problem);
 }
@@ -77,15 +81,16 @@ function send(address: string, state: string): boolean {
   try {
     const koffi: typeof import("koffi") = createRequire(import.meta.url)("koffi");
     const libc = koffi.load(null);
-    const fd: number = libc.func("int socket(int, int, int)")(afUnix, sockDgram | sockCloexec, 0);
-    if (fd < 0) return false;
+    const [openSocket, close] = [libc.func("int socket(int, int, int)"), libc.func("int close(int)")];
+    const sendTo = libc.func("intptr_t sendto(int, void *, size_t, int, void *, uint32_t)");
     const name = Buffer.alloc(2 + Buffer.byteLength(address));
     name.writeUInt16LE(afUnix);
     name.write(address.replace(/^@/, "\0"), 2);
     const bytes = Buffer.from(state);
-    const sendTo = libc.func("ssize_t sendto(int, void *, size_t, int, void *, uint32_t)");
+    const fd: number = openSocket(afUnix, sockDgram | sockCloexec, 0);
+    if (fd < 0) return false;
     const sent: number | bigint = sendTo(fd, bytes, bytes.length, msgNosignal, name, name.length);
-    libc.func("int close(int)")(fd);
+    close(fd);
     return Number(sent) === bytes.length;
   } catch {
     return false;

@@ -82,7 +82,8 @@ class Pool {
       worker.once("exit", () => resolve(undefined));
       worker.once("listening", ({ address, port }) => {
         worker.once("exit", (code, signal) => this.#lost(index, performance.now(), code, signal));
-        resolve({ host: address, port });
+        // Of a socket that was given, Node tells the port alone.
+        resolve({ host: String(address ?? "a socket of systemd,"), port });
       });
     });
   }
