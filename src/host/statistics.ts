@@ -179,13 +179,22 @@ function describeInterface(name: string): Pick<Interface, "flags" | "mtu"> {
       return undefined;
     }
   };
-  const flags = Number(file("flags") ?? 0);
-  const up = (flags & flagUp) !== 0;
+  return { flags: readFlags(file), mtu: Number(file("mtu") ?? 0) };
+}
+
+/**
+ * An interface's flags as netlink says them (dev_get_flags): without what a bridge switched on, with what changes by
+ * itself.
+ *
+ * @param file - the content of one below /sys/class/net/NAME
+ */
+export function readFlags(file: (attribute: "flags" | "operstate" | "carrier") => string | undefined): number {
+  const flags = Number(file("flags") ?? 0) & ~flagsOfBridge;
+  if ((flags & flagUp) === 0) return flags;
   const state = file("operstate");
-  // What netlink says of an interface (dev_get_flags): without what the bridge switched on, with what changes by itself.
-  const running = up && (state === "up" || state === "unknown") ? flagRunning : 0;
-  const carrier = up && file("carrier") === "1" ? flagLowerUp : 0;
-  return { flags: (flags & ~flagsOfBridge) | running | carrier, mtu: Number(file("mtu") ?? 0) };
+  const running = state === "up" || state === "unknown" ? flagRunning : 0;
+  const carrier = file("carrier") === "1" ? flagLowerUp : 0;
+  return flags | running | carrier;
 }
 
 function parseSwitches(status: string, kind: "voluntary" | "nonvoluntary"): bigint {

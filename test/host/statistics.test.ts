@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { readdirSync } from "node:fs";
 import { expect, test, vi } from "vitest";
 import { type ProcessIdentity, readProcess } from "../../src/host/proc.ts";
-import { parseAccount, parseInterfaces, Sampler } from "../../src/host/statistics.ts";
+import { parseAccount, parseInterfaces, readFlags, Sampler } from "../../src/host/statistics.ts";
 
 vi.setConfig({ testTimeout: 30_000 });
 
@@ -57,6 +57,18 @@ test("parseInterfaces reads all columns of /proc/net/dev", () => {
     ...{ inputBytes: 2n ** 64n - 1n, inputPackets: 2n, inputErrors: 3n, inputDropped: 4n, inputMcast: 8n },
     ...{ outputBytes: 9n, outputPackets: 10n, outputErrors: 11n, outputDropped: 12n, collisions: 14n, outputMcast: 0n },
   });
+});
+
+// The first is a guest's tap on a bridge, for which albatross-stats said 0x11043 on the same day.
+test.for([
+  ["0x1303", "up", "1", 0x11043],
+  ["0x1003", "down", "0", 0x1003],
+  ["0x9", "unknown", "1", 0x10049],
+  ["0x1302", "down", undefined, 0x1002],
+  [undefined, undefined, undefined, 0],
+] as const)("readFlags of %s, %s, %s is %i", ([flags, operstate, carrier, expected]) => {
+  const files = { flags, operstate, carrier };
+  expect(readFlags((attribute) => files[attribute])).toBe(expected);
 });
 
 test("Sampler measures this process as getrusage does, and a loopback interface", () => {
