@@ -5,8 +5,8 @@
  *
  * @module
  */
-import type { BlockState, Named, Success } from "../core/command.ts";
-import { describeHappening } from "../core/describe.ts";
+import type { BlockState, Named, Success, UnikernelStatus } from "../core/command.ts";
+import { describeExit, describeHappening } from "../core/describe.ts";
 import type { Happening } from "../core/happening.ts";
 import { type Name, printName } from "../core/name.ts";
 import { type Policy, unlimited } from "../core/policy.ts";
@@ -73,6 +73,10 @@ function body(name: Name, success: Success, showArguments: boolean): string {
       return listing(success.unikernels, "no unikernels", (unikernel) =>
         printUnikernel(absolute(name, unikernel), showArguments),
       );
+    case "statuses":
+      return listing(success.unikernels, "no unikernels", (unikernel) =>
+        printStatus(absolute(name, unikernel), showArguments),
+      );
     case "consoles":
       return listing(success.names, "no consoles", (console) => printTitle(below(name, console)));
     case "unikernel-image":
@@ -115,6 +119,13 @@ function printUnikernel({ name, value: info }: Named<UnikernelInfo>, showArgumen
     `linux_boot_partition ${escapeText(info.linuxBootPartition ?? "not specified")}`,
     ...(showArguments ? [`argv ${escapeText(info.arguments?.join(" ") ?? "no")}`] : []),
   ].join(" ");
+}
+
+function printStatus({ name, value }: Named<UnikernelStatus>, showArguments: boolean): string {
+  const { info, phase, failures, lastExit } = value;
+  const last = lastExit === undefined ? "none" : describeExit(lastExit);
+  const life = `${phase}, last end ${last}, failures in a row ${failures}`;
+  return `${printUnikernel({ name, value: info }, showArguments)} ${life}`;
 }
 
 function printImage(image: Image): string {

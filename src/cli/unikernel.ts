@@ -33,8 +33,10 @@ export function addUnikernel(program: CommanderCommand, session: Session): void 
         .argParser(parseNameWord)
         .default({ path: [] }, "everything"),
     )
-    .action(async (options: Networking & { readonly name: Name }) => {
-      const command = { kind: "unikernel-info", form: "current" } as const;
+    .option("--status", "also whether it runs, how it ended last, and how often in a row (fulmar servers only)", false)
+    .action(async (options: Networking & { readonly name: Name; readonly status: boolean }) => {
+      const info = { kind: "unikernel-info", form: "current" } as const;
+      const command = options.status ? ({ kind: "status" } as const) : info;
       session.finish(await session.send({ name: options.name, command, options }));
     });
   addCompression(addNetworking(program.command("get")))

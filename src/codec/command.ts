@@ -45,6 +45,8 @@ export function writeCommand(command: Command): Der {
     case "block-set":
     case "block-dump":
       return explicit(5, writeBlockCommand(command));
+    case "status":
+      return explicit(23, nul);
     case "session":
       return explicit(17, writeSession(command));
     case "log-subscribe":
@@ -164,4 +166,5 @@ const families: Alternatives<Command> = {
   5: (reader) => reader.choice(blockCommands),
   17: readSession,
   18: (reader) => reader.null({ kind: "log-subscribe" }),
+  23: (reader) => reader.null({ kind: "status" }),
 };

@@ -37,14 +37,14 @@ export function writeHappening(happening: Happening): Der {
 
 function readEnd(reader: Reader): Happening {
   return reader.sequence((inside) => {
-    const status = inside.choice(statuses);
+    const status = readStatus(inside);
     const failures = readNatural(inside);
     const delay = inside.optionalExplicit(0, readNatural);
     return { kind: "ended", status, failures, ...(delay === undefined ? {} : { delay }) };
   });
 }
 
-function writeStatus(status: ExitStatus): Der {
+export function writeStatus(status: ExitStatus): Der {
   switch (status.kind) {
     case "exited":
       return explicit(0, integer(status.code));
@@ -55,6 +55,10 @@ function writeStatus(status: ExitStatus): Der {
     default:
       return unreachable(status);
   }
+}
+
+export function readStatus(reader: Reader): ExitStatus {
+  return reader.choice(statuses);
 }
 
 const statuses: Readonly<Record<number, (reader: Reader) => ExitStatus>> = {

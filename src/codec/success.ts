@@ -3,11 +3,12 @@
  *
  * @module
  */
-import type { BlockState, InfoForm, Named, Success } from "../core/command.ts";
+import type { BlockState, InfoForm, Named, Success, UnikernelStatus } from "../core/command.ts";
 import { unreachable } from "../core/result.ts";
 import type { Image, UnikernelInfo } from "../core/unikernel.ts";
 import type { Reader } from "./der.ts";
 import { boolean, type Der, explicit, integer, nul, octets, sequence, sequenceOf, text } from "./der_writer.ts";
+import { readStatus, writeStatus } from "./happening.ts";
 import { readInfo, writeInfo } from "./info.ts";
 import { readName, writeName } from "./name.ts";
 import { readNatural } from "./number.ts";
@@ -46,6 +47,11 @@ export function writeSuccess(success: Success): Der {
       );
     case "consoles":
       return explicit(12, sequenceOf(success.names, writeName));
+    case "statuses":
+      return explicit(
+        16,
+        sequenceOf(success.unikernels, (item) => writeNamed(item, writeLife(item.value))),
+      );
     default:
       return unreachable(success);
   }
@@ -72,6 +78,23 @@ function writeImage(image: Image): Der {
   return sequence(boolean(image.compressed), octets(image.bytes));
 }
 
+/** Ours: info, phase UTF8String, failures Int, lastExit [0] OPTIONAL (see happening). */
+function readLife(reader: Reader): UnikernelStatus {
+  const info = readInfo(reader, "current");
+  const name = reader.utf8();
+  const phase = phases.find((known) => known === name) ?? reader.fail("value-refused");
+  const failures = readNatural(reader);
+  const lastExit = reader.optionalExplicit(0, readStatus);
+  return lastExit === undefined ? { info, phase, failures } : { info, phase, failures, lastExit };
+}
+
+function writeLife({ info, phase, failures, lastExit }: UnikernelStatus): readonly Der[] {
+  const exit = lastExit === undefined ? [] : [explicit(0, writeStatus(lastExit))];
+  return [writeInfo(info, "current"), text(phase), integer(failures), ...exit];
+}
+
+const phases = ["starting", "running", "stopping", "waiting"] as const;
+
 function unikernels(form: InfoForm): (reader: Reader) => Success {
   const read = (reader: Reader): UnikernelInfo => readInfo(reader, form);
   return (reader) => ({ kind: "unikernels", form, unikernels: readNamed(reader, read) });
@@ -91,4 +114,5 @@ const successes: Readonly<Record<number, (reader: Reader) => Success>> = {
   11: unikernels("old5"),
   12: (reader) => ({ kind: "consoles", names: reader.sequenceOf(readName) }),
   13: unikernels("current"),
+  16: (reader) => ({ kind: "statuses", unikernels: readNamed(reader, readLife) }),
 };

@@ -8,6 +8,7 @@
  */
 import type { Name, Path } from "./name.ts";
 import type { Policy } from "./policy.ts";
+import type { ExitStatus } from "./restart.ts";
 import { unreachable } from "./result.ts";
 import type { Image, Settings, UnikernelConfig, UnikernelInfo } from "./unikernel.ts";
 
@@ -47,6 +48,8 @@ export type Command =
   /** The current form's content follows as a stream, the old form carries it in `data`. */
   | { readonly kind: "block-set"; readonly compressed: boolean; readonly data?: Uint8Array }
   | { readonly kind: "block-dump"; readonly level: number; readonly form: BlockForm }
+  /** Ours: `unikernel-info` with how each one is getting on. */
+  | { readonly kind: "status" }
   /** What happens at and below the name, from now on. */
   | { readonly kind: "log-subscribe" }
   /** Many commands at and below the path, on one connection: of these kinds, where they are named; until `end` (ms since the Unix epoch). */
@@ -69,7 +72,17 @@ export type Success =
   | { readonly kind: "old-block-device-image"; readonly image: Image }
   | { readonly kind: "block-device-image"; readonly compressed: boolean }
   | { readonly kind: "unikernels"; readonly form: InfoForm; readonly unikernels: readonly Named<UnikernelInfo>[] }
-  | { readonly kind: "consoles"; readonly names: readonly Name[] };
+  | { readonly kind: "consoles"; readonly names: readonly Name[] }
+  | { readonly kind: "statuses"; readonly unikernels: readonly Named<UnikernelStatus>[] };
+
+/** How a unikernel is getting on. */
+export interface UnikernelStatus {
+  readonly info: UnikernelInfo;
+  readonly phase: "starting" | "running" | "stopping" | "waiting";
+  /** Ends in a row, each soon after its start. */
+  readonly failures: number;
+  readonly lastExit?: ExitStatus;
+}
 
 /** Something with its name, as it stands in a listing. */
 export interface Named<T> {
@@ -124,6 +137,7 @@ export function serviceOf(command: Command): Service {
       return "stats";
     case "stats-initial":
     case "unikernel-info":
+    case "status":
     case "unikernel-create":
     case "unikernel-restart":
     case "unikernel-destroy":

@@ -198,7 +198,7 @@ export function describeHappening(happening: Happening): string {
   }
 }
 
-function describeExit(status: ExitStatus): string {
+export function describeExit(status: ExitStatus): string {
   switch (status.kind) {
     case "exited":
       return `with status ${status.code}`;

@@ -6,7 +6,7 @@
  *
  * @module
  */
-import type { BlockState, InfoForm, Named, Success } from "./command.ts";
+import type { BlockState, InfoForm, Named, Success, UnikernelStatus } from "./command.ts";
 import { type Name, relativeTo } from "./name.ts";
 import type { Policy } from "./policy.ts";
 import { findBlock, findUnikernel, listBlocks, listPolicies, listUnikernels } from "./resources.ts";
@@ -24,6 +24,21 @@ export function unikernelInfo(state: State, name: Name, form: InfoForm): Success
     return value ? [{ name: relativeTo(name.path, entry.name), value }] : [];
   });
   return { kind: "unikernels", form, unikernels: found };
+}
+
+export function unikernelStatus(state: State, name: Name): Success {
+  const told = unikernelInfo(state, name, "current");
+  const infos = told.kind === "unikernels" ? told.unikernels : [];
+  const unikernels = infos.flatMap((entry): Named<UnikernelStatus>[] => {
+    const at = name.label === undefined ? { ...entry.name, path: [...name.path, ...entry.name.path] } : entry.name;
+    const unikernel = findUnikernel(state.resources, at)?.unikernel;
+    if (unikernel === undefined) return [];
+    const { phase, failures, lastExit } = unikernel;
+    const kind = phase.kind === "preparing" ? "starting" : phase.kind;
+    const value = { info: entry.value, phase: kind, failures };
+    return [{ name: entry.name, value: lastExit === undefined ? value : { ...value, lastExit } }];
+  });
+  return { kind: "statuses", unikernels };
 }
 
 /** A label in the name is ignored: policies are of paths. */
@@ -47,12 +62,12 @@ export function blockInfo(state: State, name: Name): Success {
 }
 
 /** One that nothing was started for yet is not told of. */
-function describeOne(state: State, { current, phase }: Unikernel): UnikernelInfo | undefined {
+function describeOne(state: State, { current, started }: Unikernel): UnikernelInfo | undefined {
   if (current === undefined) return undefined;
   const { config, digest } = current;
   const { addName: _, blocks: __, bridges: ___, ...same } = config;
   const info = { ...same, digest, blocks: blocksOf(state, current), bridges: bridgesOf(current) };
-  return phase.kind === "running" ? { ...info, started: phase.started } : info;
+  return started === undefined ? info : { ...info, started };
 }
 
 function blocksOf(state: State, { devices }: Incarnation): readonly BlockInfo[] {

@@ -44,7 +44,8 @@ export function started(state: State, event: Of<"started">): Step {
   const happening = { kind: first || previous !== undefined ? "created" : "restarted" } as const;
   const effects = [...answer(client, "created unikernel"), ...released(previous), ...tell(name, happening)];
   if (next !== undefined) return preceded(effects, stop(replaced, name, unikernel, run, next));
-  return { state: put(replaced, name, { ...unikernel, phase: { kind: "running", run, started: now } }), effects };
+  const running: Unikernel = { ...unikernel, started: now, phase: { kind: "running", run, started: now } };
+  return { state: put(replaced, name, running), effects };
 }
 
 /** The host could not start it: what ran before comes back, a first start is forgotten, any other tried again. */

@@ -37,6 +37,8 @@ export interface Unikernel {
   readonly phase: Phase;
   /** What is being prepared to come after `current`. */
   readonly change?: Change;
+  /** When it last started, ms since the Unix epoch. */
+  readonly started?: number;
   /** Ends in a row, for the back-off. */
   readonly failures: number;
   readonly lastExit?: ExitStatus;

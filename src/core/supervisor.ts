@@ -12,7 +12,7 @@ import { blockDone, createBlock, useBlock } from "./block_change.ts";
 import { type Asked, prepared, prepareFailed, reserve, reserveReplacement } from "./change.ts";
 import type { Command, Success } from "./command.ts";
 import { insertLevels, insertPolicy, removePolicy } from "./delegation.ts";
-import { blockInfo, policyInfo, unikernelInfo } from "./info.ts";
+import { blockInfo, policyInfo, unikernelInfo, unikernelStatus } from "./info.ts";
 import { destroy, due, exited, restart, started, startFailed } from "./life.ts";
 import { samePolicy } from "./policy.ts";
 import type { Refusal } from "./refusal.ts";
@@ -84,6 +84,8 @@ function decide(state: State, asking: Asking, grants: readonly GrantChange[]): R
   switch (command.kind) {
     case "unikernel-info":
       return ok(told(state, asking, unikernelInfo(state, name, command.form)));
+    case "status":
+      return ok(told(state, asking, unikernelStatus(state, name)));
     case "policy-info":
       return ok(told(state, asking, policyInfo(state, name)));
     case "block-info":

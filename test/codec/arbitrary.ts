@@ -123,6 +123,7 @@ export const command: fc.Arbitrary<Command> = fc.oneof(
   fc.record({ ...kind("block-set"), compressed: fc.boolean(), data: bytes }, { requiredKeys: ["kind", "compressed"] }),
   fc.record({ ...kind("block-dump"), level, form }),
   fc.record({ ...kind("log-subscribe") }),
+  fc.record({ ...kind("status") }),
   fc.record({ ...kind("session"), allowed: fc.array(fc.string()), end: time }, { requiredKeys: ["kind"] }),
 );
 
@@ -156,6 +157,12 @@ function named<T>(value: fc.Arbitrary<T>): fc.Arbitrary<{ readonly name: Name; r
   return fc.array(fc.record({ name, value }), { maxLength: 3 });
 }
 
+const exitStatus: fc.Arbitrary<ExitStatus> = fc.oneof(
+  fc.record({ ...kind("exited"), code: fc.nat(255) }),
+  fc.record({ ...kind("signalled"), signal: fc.nat(64) }),
+  fc.record({ ...kind("unknown") }),
+);
+
 const success: fc.Arbitrary<Success> = fc.oneof(
   fc.record({ ...kind("empty") }),
   fc.record({ ...kind("string"), text }),
@@ -175,6 +182,20 @@ const success: fc.Arbitrary<Success> = fc.oneof(
     }),
   ),
   fc.record({ ...kind("consoles"), names: fc.array(name, { maxLength: 3 }) }),
+  fc.record({
+    ...kind("statuses"),
+    unikernels: named(
+      fc.record(
+        {
+          info,
+          phase: fc.constantFrom("starting" as const, "running" as const, "stopping" as const, "waiting" as const),
+          failures: natural,
+          lastExit: exitStatus,
+        },
+        { requiredKeys: ["info", "phase", "failures"] },
+      ),
+    ),
+  }),
 );
 
 const int64 = fc.bigInt({ min: -(1n << 63n), max: (1n << 63n) - 1n });
@@ -256,12 +277,6 @@ const request: fc.Arbitrary<ChainRequest> = fc.record(
     imageFollows: fc.boolean(),
   },
   { requiredKeys: ["levels", "leaf", "expires", "command", "imageFollows"] },
-);
-
-const exitStatus: fc.Arbitrary<ExitStatus> = fc.oneof(
-  fc.record({ ...kind("exited"), code: fc.nat(255) }),
-  fc.record({ ...kind("signalled"), signal: fc.nat(64) }),
-  fc.record({ ...kind("unknown") }),
 );
 
 const happening: fc.Arbitrary<Happening> = fc.oneof(

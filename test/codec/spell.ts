@@ -31,6 +31,7 @@ export function spell(command: Command): string {
       return `policy add ${spellPolicy(command.policy)}`;
     case "policy-remove":
       return "policy remove";
+    case "status":
     case "log-subscribe":
     case "session":
       return command.kind;

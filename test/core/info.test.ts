@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
-import type { Success } from "../../src/core/command.ts";
+import type { Success, UnikernelStatus } from "../../src/core/command.ts";
 import { printName } from "../../src/core/name.ts";
+import type { UnikernelInfo } from "../../src/core/unikernel.ts";
 import { FakeHost } from "./fake_host.ts";
 import { create, name, outcome, policy, wide } from "./fixture.ts";
 
@@ -115,10 +116,35 @@ test("unikernelInfo tells nothing of a unikernel whose image is still being prep
   expect(host.replies.get(client)).toMatchObject({ success: { unikernels: [] } });
 });
 
-test("unikernelInfo tells no start of a unikernel that waits for its restart", () => {
+test("unikernelInfo tells the last start of a unikernel that waits for its restart", () => {
   const host = new FakeHost(wide);
   outcome(host, "vm", create({ failBehaviour: { kind: "restart", codes: [] } }));
+  const started = infoOf(host)?.started;
+  expect(started).toBeGreaterThan(0);
   host.end(0, { kind: "exited", code: 7 });
+  expect(infoOf(host)?.started).toBe(started);
+});
+
+test("unikernelStatus tells the phase, the last end and how many there were in a row", () => {
+  const host = new FakeHost(wide);
+  outcome(host, "vm", create({ failBehaviour: { kind: "restart", codes: [] } }));
+  expect(statusOf(host)).toEqual({ phase: "running", failures: 0 });
+  host.end(0, { kind: "exited", code: 7 });
+  expect(statusOf(host)).toEqual({ phase: "waiting", failures: 1, lastExit: { kind: "exited", code: 7 } });
+});
+
+function infoOf(host: FakeHost): UnikernelInfo | undefined {
+  const reply = host.replies.get(host.ask(name("vm"), info));
+  return reply?.ok && reply.success.kind === "unikernels" ? reply.success.unikernels[0]?.value : undefined;
+}
+
+function statusOf(host: FakeHost): Omit<UnikernelStatus, "info"> | undefined {
+  const reply = host.replies.get(host.ask(name("vm"), { kind: "status" }));
+  const status = reply?.ok && reply.success.kind === "statuses" ? reply.success.unikernels[0]?.value : undefined;
+  if (status === undefined) return undefined;
+  const { info: _, ...life } = status;
+  return life;
+}
   const client = host.ask(name("vm"), info);
   const reply = host.replies.get(client);
   const told = reply?.ok && reply.success.kind === "unikernels" ? reply.success.unikernels : [];
