@@ -32,7 +32,7 @@ export interface Openssl {
 declare const brand: unique symbol;
 
 /** Where OpenSSL has a connection. */
-export type SslPointer = Pointer & { readonly [brand]: "SslPointer" };
+type SslPointer = Pointer & { readonly [brand]: "SslPointer" };
 
 /** As koffi gives addresses: a bigint beyond 2^53. */
 type Pointer = number | bigint;

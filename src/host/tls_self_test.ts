@@ -7,14 +7,28 @@
  *
  * @module
  */
-import { generateKeyPairSync, type KeyObject, randomBytes } from "node:crypto";
+import { generateKeyPairSync, type KeyObject, randomBytes, sign } from "node:crypto";
 import { createConnection, createServer, type Socket } from "node:net";
 import { connect } from "node:tls";
+import { tags } from "../codec/der.ts";
+import {
+  bitString,
+  constructed,
+  type Der,
+  encodeDer,
+  encoded,
+  explicit,
+  integer,
+  octets,
+  primitive,
+  sequence,
+  text,
+} from "../codec/der_writer.ts";
 import { err, ok, type Result } from "../core/result.ts";
-import { type Certificate, parseCertificate } from "../x509/certificate.ts";
-import { issueCertificate } from "../x509/issue.ts";
 import { encodeKey, encodePublicKey } from "../x509/keys.ts";
+import { oids, writeOid } from "../x509/oid.ts";
 import { encodeCertificates } from "../x509/pem.ts";
+import { encodeAlgorithm } from "../x509/signature.ts";
 import { startHandshake, type TlsContext } from "./tls_socket.ts";
 
 /** A server saw `seen` of the three certificates, or others; no service is safe then. */
@@ -65,34 +79,32 @@ async function present(context: TlsContext, chain: string, key: string): Promise
 
 /** Leaf, its issuer, and that one's issuer; the root is nobody's. */
 function makeChain(weight: number): { readonly chain: readonly Uint8Array[]; readonly key: string } {
-  const root = issue("self-test-root");
-  const upper = issue("self-test-upper", root);
-  const lower = issue("self-test-lower", upper);
-  const leaf = issue("self-test-leaf", lower, weight);
-  return { chain: [leaf, lower, upper].map(({ certificate }) => certificate.raw), key: encodeKey(leaf.key) };
+  const keys = Array.from({ length: 4 }, () => generateKeyPairSync("ed25519").privateKey);
+  const [key, lower, upper, root] = keys;
+  if (key === undefined || lower === undefined || upper === undefined || root === undefined) throw new Error("no keys");
+  const leaf = issue("self-test-leaf", key, "self-test-lower", lower, weight);
+  const above = [issue("self-test-lower", lower, "self-test-upper", upper, 0)];
+  above.push(issue("self-test-upper", upper, "self-test-root", root, 0));
+  return { chain: [leaf, ...above], key: encodeKey(key) };
 }
 
-interface Holder {
-  readonly certificate: Certificate;
-  readonly key: KeyObject;
+/** As little of a certificate as OpenSSL takes: nobody verifies these, and the library that makes real ones is large. */
+function issue(subject: string, key: KeyObject, issuer: string, issuerKey: KeyObject, weight: number): Uint8Array {
+  const ed25519 = encoded(encodeAlgorithm({ scheme: "ed25519" }));
+  const validity = sequence(
+    ...["260101000000Z", "460101000000Z"].map((time) => primitive(tags.utcTime, Buffer.from(time))),
+  );
+  const extension = sequence(writeOid(oids.command), octets(new Uint8Array(weight)));
+  const publicKey = encoded(encodePublicKey(key));
+  const names = [name(issuer), validity, name(subject)];
+  const tbs = encodeDer(
+    sequence(explicit(0, integer(2)), integer(1), ed25519, ...names, publicKey, explicit(3, sequence(extension))),
+  );
+  return encodeDer(sequence(encoded(tbs), ed25519, bitString(sign(undefined, tbs, issuerKey))));
 }
 
-function issue(commonName: string, issuer?: Holder, weight = 0): Holder {
-  const { privateKey: key } = generateKeyPairSync("ed25519");
-  const der = issueCertificate({
-    profile: "authority",
-    commonName,
-    publicKey: encodePublicKey(key),
-    ...(issuer === undefined ? {} : { issuer: issuer.certificate }),
-    ...(weight === 0 ? {} : { extension: new Uint8Array(weight) }),
-    issuerKey: issuer?.key ?? key,
-    notBefore: Date.UTC(2026, 0),
-    notAfter: Date.UTC(2046, 0),
-    serial: randomBytes(10),
-  });
-  const certificate = parseCertificate(der);
-  if (!certificate.ok) throw new Error(`unreadable certificate of our own: ${certificate.error.kind}`);
-  return { certificate: certificate.value, key };
+function name(commonName: string): Der {
+  return sequence(constructed(tags.set, [sequence(writeOid(oids.commonName), text(commonName))]));
 }
 
 const none = new Uint8Array(0);
