@@ -145,8 +145,3 @@ function statusOf(host: FakeHost): Omit<UnikernelStatus, "info"> | undefined {
   const { info: _, ...life } = status;
   return life;
 }
-  const client = host.ask(name("vm"), info);
-  const reply = host.replies.get(client);
-  const told = reply?.ok && reply.success.kind === "unikernels" ? reply.success.unikernels : [];
-  expect(told.map(({ value }) => "started" in value)).toEqual([false]);
-});
