@@ -82,11 +82,13 @@ test("30: run -d asks about a path with a dot for its common name", async () => 
   expect(presented.map(([leaf]) => leaf?.subject.commonName)).toEqual([".", "."]);
 });
 
-test.for([0, 9])("run -d streams the image of a create after its leaf, at level %d", async (level) => {
+/** A server that takes an upload to its end and then answers. */
+async function taking(): Promise<Endpoint & { readonly pieces: Uint8Array[] }> {
   const chunks = new ChunkReader(1_000_000);
   const pieces: Uint8Array[] = [];
   let read = 0;
-  const { port, presented } = await started({
+  const endpoint = await started({
+    strict: true,
     act: (socket, received) => {
       const result = chunks.push(received.subarray(read));
       read = received.length;
@@ -95,6 +97,11 @@ test.for([0, 9])("run -d streams the image of a create after its leaf, at level 
       if (result.value.rest !== undefined) socket.end(created);
     },
   });
+  return { ...endpoint, pieces };
+}
+
+test.for([0, 9])("run -d streams the image of a create after its leaf, at level %d", async (level) => {
+  const { port, presented, pieces } = await taking();
   expect((await ask(`create web ${image} --compression-level ${level}`, port)).status).toBe(0);
   const command = commandOf(presented[0]?.[0]);
   expect(command).toMatchObject({
@@ -104,6 +111,37 @@ test.for([0, 9])("run -d streams the image of a create after its leaf, at level 
   const sent = Uint8Array.from(Buffer.concat(pieces));
   const whole = level === 0 ? ok(sent) : inflate(sent, 1_000_000);
   expect(whole.ok && hex(whole.value)).toBe(readFileSync(image).toString("hex"));
+});
+
+test.for([0, 9])("run -d streams the content of a set-block after its leaf, at level %d", async (level) => {
+  const { port, presented, pieces } = await taking();
+  expect((await ask(`set-block disk ${image} --compression-level ${level}`, port)).status).toBe(0);
+  expect(commandOf(presented[0]?.[0])).toEqual({ kind: "block-set", compressed: level > 0 });
+  const sent = Uint8Array.from(Buffer.concat(pieces));
+  const whole = level === 0 ? ok(sent) : inflate(sent, 1_000_000);
+  expect(whole.ok && hex(whole.value)).toBe(readFileSync(image).toString("hex"));
+});
+
+test("run certificate sends from --data what the certificate leaves out", async () => {
+  expect(await say(["create-block", "data", "1", "--data", image, "--csr"], folder)).toMatchObject({
+    status: 0,
+    stderr: expect.stringContaining("the request is for filling the block device"),
+  });
+  await say("sign bob.pem db bob.key data.req".split(" "), folder);
+  const { port, pieces } = await taking();
+  const line = `certificate data.pem data.key -d 127.0.0.1:${port}`.split(" ");
+  const { status, stderr } = await say(line, folder);
+  expect([status, stderr]).toEqual([124, expect.stringContaining("hint: give the file with --data")]);
+  expect((await say([...line, "--data", "nowhere"], folder)).status).toBe(124);
+  expect((await say([...line, "--data", image], folder)).status).toBe(0);
+  const whole = inflate(Uint8Array.from(Buffer.concat(pieces)), 1_000_000);
+  expect(whole.ok && hex(whole.value)).toBe(readFileSync(image).toString("hex"));
+});
+
+test("run certificate refuses --data where the certificate leaves nothing out", async () => {
+  const line = `certificate web.pem web.key -d 127.0.0.1:${await closedPort()} --data ${image}`;
+  const { status, stderr } = await say(line.split(" "), folder);
+  expect([status, stderr]).toEqual([124, "error: the certificate leaves nothing out that --data could give\n"]);
 });
 
 test("run -d stops an upload when the answer comes first", async () => {

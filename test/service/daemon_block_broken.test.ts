@@ -3,9 +3,8 @@ import { join } from "node:path";
 import { deflateSync } from "node:zlib";
 import { expect, test } from "vitest";
 import { encodeFrame, frameHeader } from "../../src/codec/frame.ts";
-import type { Caller } from "./caller.ts";
-import { told, until } from "./caller.ts";
-import { Place } from "./lab.ts";
+import { type Caller, told, until } from "./caller.ts";
+import { level, Place } from "./lab.ts";
 
 const old = Buffer.alloc(1024 * 1024, "old ");
 const end = frameHeader(0);
@@ -135,4 +134,19 @@ test.for([0, 9])("a client that leaves in the middle of a dump at level %d leave
     async () => (await place.ask("a:disk", { kind: "block-remove" })) === "removed block",
     "the device is free",
   );
+});
+
+test("an upload of a chain's request is taken as a local one; behind one that was refused nothing more is", async () => {
+  const place = await withDevice();
+  const caller = await place.call("chain");
+  const content = Buffer.concat([encodeFrame(deflateSync(Buffer.alloc(1024 * 1024, "new "))), end]);
+  for (const label of ["disk", "none", "disk"]) {
+    caller.ask([level("a")], label, { kind: "block-set", compressed: true });
+    caller.socket.write(content);
+  }
+  expect(told(await caller.next())).toBe("set block device");
+  expect(told(await caller.next())).toBe("refused: block device a:none not found");
+  await caller.closed;
+  expect(caller.wires).toHaveLength(2);
+  expect(readFileSync(join(place.dbdir, "block", "a:disk")).equals(Buffer.alloc(1024 * 1024, "new "))).toBe(true);
 });
