@@ -18,7 +18,7 @@ export interface Stored {
   readonly blocks: readonly { readonly name: Name; readonly size: number }[];
 }
 
-/** Reserves all that was stored, asking no policy: what was there stays. */
+/** Reserves all that was stored, asking no policy: what was there stays. Its images are held until they are prepared. */
 export function boot(host: Policy, stored: Stored): Step {
   let resources: Resources<Unikernel> = putGrant(empty, [], { policy: host, notBefore: 0, used: 0, shared: true });
   for (const { path, policy, notBefore } of stored.policies) {
@@ -39,7 +39,8 @@ export function boot(host: Policy, stored: Stored): Step {
     effects.push({ kind: "prepare", name, job, config, image });
   }
   const state: State = { resources, macs: undefined, counter: inOrder.length, stopping: false };
-  return { state, effects };
+  const holds = inOrder.map(({ record }): Effect => ({ kind: "hold-image", digest: record.digest }));
+  return { state, effects: [...holds, ...effects] };
 }
 
 function startup({ config }: StoredUnikernel): number {

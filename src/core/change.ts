@@ -15,6 +15,7 @@ import type {
   Attached,
   Change,
   ClientId,
+  Effect,
   Event,
   ImageSource,
   Incarnation,
@@ -116,7 +117,8 @@ function carryOut(state: State, name: Name, unikernel: Unikernel, change: Change
   const client = change.client === undefined ? {} : { client: change.client, grants: change.grants };
   const { phase, current } = rest;
   const record = { config: incarnation.config, digest: incarnation.digest };
-  return preceded([{ kind: "commit", changes: [{ kind: "unikernel", name, record }] }], move());
+  const commit: Effect = { kind: "commit", changes: [{ kind: "unikernel", name, record }] };
+  return preceded([commit, ...bootHold(change)], move());
 
   function move(): Step {
     switch (phase.kind) {
@@ -137,6 +139,12 @@ function carryOut(state: State, name: Name, unikernel: Unikernel, change: Change
         return unreachable(phase);
     }
   }
+}
+
+/** At a start of the daemon every stored image is held until its unikernel is prepared, or gone. */
+export function bootHold({ client, image }: Change): readonly Effect[] {
+  const held = client === undefined && image.kind === "stored";
+  return held ? [{ kind: "release-image", digest: image.digest }] : [];
 }
 
 /** The refused change goes, with the policies that it brought; at a start of the daemon it is tried again later. */

@@ -7,7 +7,7 @@
  * @module
  */
 
-import { occupied } from "./change.ts";
+import { bootHold, occupied } from "./change.ts";
 import { claimMacs, releaseMacs } from "./macs.ts";
 import type { Name } from "./name.ts";
 import type { Refusal } from "./refusal.ts";
@@ -116,7 +116,11 @@ export function destroy(before: State, name: Name, unikernel: Unikernel, client:
   const { phase } = rest;
   const coming = change ?? ("next" in phase && phase.next?.kind !== "destroy" ? phase.next : undefined);
   const { state, effects } = takeBack(before, coming?.grants);
-  const overtaken = [...effects, ...refuse(change?.client, { kind: "overtaken-by-destroy", name })];
+  const overtaken = [
+    ...effects,
+    ...refuse(change?.client, { kind: "overtaken-by-destroy", name }),
+    ...(change ? bootHold(change) : []),
+  ];
   switch (phase.kind) {
     case "preparing":
       return removed(state, name, rest, [...overtaken, ...answer(client, "destroyed unikernel")]);

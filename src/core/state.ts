@@ -157,6 +157,8 @@ export type Effect =
   | { readonly kind: "start"; readonly name: Name; readonly run: number; readonly incarnation: Incarnation }
   | { readonly kind: "stop"; readonly name: Name; readonly run: number }
   | { readonly kind: "timer"; readonly name: Name; readonly run: number; readonly delay: number }
+  /** One use of a stored image more. */
+  | { readonly kind: "hold-image"; readonly digest: Uint8Array }
   /** One use of the image less. */
   | { readonly kind: "release-image"; readonly digest: Uint8Array }
   /** Filled with what comes with the client, or left empty. */

@@ -59,6 +59,11 @@ export class Preparer {
     return ok({ digest: digest.value, ...looked.value, macs });
   }
 
+  /** One use more, of an image that is there. */
+  hold(digest: Uint8Array): void {
+    this.#hold(digest);
+  }
+
   /** One use less; with the last one the image goes, once nothing is arriving that could be the same. */
   async release(digest: Uint8Array): Promise<void> {
     if (this.#let(digest) > 0) return;

@@ -115,6 +115,9 @@ export class Runner {
       case "timer":
         this.#wait(effect);
         return undefined;
+      case "hold-image":
+        preparer.hold(effect.digest);
+        return undefined;
       case "release-image":
         await preparer.release(effect.digest);
         return undefined;

@@ -73,7 +73,8 @@ test("boot counts block devices and knows who uses them", () => {
 
 test("boot does not forget a unikernel that cannot be prepared: it is tried again, and can be destroyed", () => {
   const first = boot(wide, { ...nothing, unikernels: [record("alice/vm")] });
-  const [prepare] = first.effects;
+  const [hold, prepare] = first.effects;
+  expect(hold).toEqual({ kind: "hold-image", digest: Uint8Array.of(1) });
   const job = prepare?.kind === "prepare" ? prepare.job : -1;
   const refusal = { kind: "host-failed", doing: "x", problem: "y" } as const;
   const failed = step(first.state, { kind: "prepare-failed", name: name("alice/vm"), job, refusal });
@@ -85,6 +86,10 @@ test("boot does not forget a unikernel that cannot be prepared: it is tried agai
   expect(again.effects).toMatchObject([{ kind: "prepare", image: { kind: "stored", digest: Uint8Array.of(1) } }]);
   const request = { name: name("alice/vm"), command: { kind: "unikernel-destroy" } as const, levels: [] };
   const destroyed = step(failed.state, { kind: "request", client: 1, request, now: 0 });
-  expect(destroyed.effects[0]).toEqual({ kind: "commit", changes: [{ kind: "unikernel", name: name("alice/vm") }] });
+  expect(destroyed.effects).toContainEqual({
+    kind: "commit",
+    changes: [{ kind: "unikernel", name: name("alice/vm") }],
+  });
+  expect(destroyed.effects).toContainEqual({ kind: "release-image", digest: Uint8Array.of(1) });
   expect(findUnikernel(destroyed.state.resources, name("alice/vm"))).toBeUndefined();
 });

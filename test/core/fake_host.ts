@@ -157,6 +157,9 @@ export class FakeHost {
         if (over) this.acknowledged.delete(spellName(effect.name));
         return;
       }
+      case "hold-image":
+        this.#hold(effect.digest[0] ?? 0);
+        return;
       case "send-image":
         expect(this.uses.get(effect.digest[0] ?? 0), "an image that is gone").toBeGreaterThan(0);
         this.#reply({ kind: "reply", client: effect.client, reply: { ok: true, success: { kind: "empty" } } });
@@ -244,6 +247,10 @@ export class FakeHost {
     }
   }
 
+  #hold(image: number): void {
+    this.uses.set(image, (this.uses.get(image) ?? 0) + 1);
+  }
+
   #prepare({ name, job, config, image }: Of<"prepare">, how: Manner): void {
     const first = image.kind === "stored" ? (image.digest[0] ?? 0) : how.image;
     const kept = [...this.unikernels.values()].some(({ record }) => record.digest[0] === first);
@@ -252,7 +259,7 @@ export class FakeHost {
       this.tell({ kind: "prepare-failed", name, job, refusal: failed });
       return;
     }
-    this.uses.set(first, (this.uses.get(first) ?? 0) + 1);
+    this.#hold(first);
     const devices = [
       ...config.blocks.map((block) => ({ name: block.name, type: "block" }) as const),
       ...config.bridges.map((bridge) => ({ name: bridge.netif, type: "net" }) as const),
