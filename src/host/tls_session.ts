@@ -10,19 +10,13 @@ import { FrameReader, maxFrame } from "../codec/frame.ts";
 import { MessageEdge } from "./tls_relay.ts";
 import { errorCode } from "./tls_socket.ts";
 
-/** What becomes of one frame. */
-export type Translated =
-  /** For the daemon. */
-  | { readonly kind: "forward"; readonly bytes: readonly Uint8Array[] }
-  /** A whole message for the client. */
-  | { readonly kind: "answer"; readonly bytes: Uint8Array };
-
 export interface Conversation {
   /** The daemon's socket. */
   readonly path: string;
   /** When it ends, ms since the Unix epoch. */
   readonly until: number;
-  readonly translate: (frame: Uint8Array) => Translated;
+  /** What the daemon is sent for one frame of the client's; it answers each in its turn. */
+  readonly translate: (frame: Uint8Array) => Uint8Array;
 }
 
 export type SessionEnd =
@@ -53,10 +47,10 @@ class Session {
   readonly #frames = new FrameReader(maxFrame);
   readonly #daemon: Socket;
   readonly #messages = new MessageEdge();
-  /** Our own answers, until the daemon is between two messages. */
-  readonly #answers: Uint8Array[] = [];
   readonly #expiry: NodeJS.Timeout;
-  #idle: NodeJS.Timeout | undefined;
+  readonly #idle: NodeJS.Timeout;
+  /** Why nothing more is taken: what was taken is still answered. */
+  #last: SessionEnd | undefined;
   #commands = 0;
   #over = false;
 
@@ -66,73 +60,61 @@ class Session {
     this.#resolve = resolve;
     this.#daemon = createConnection({ path: conversation.path });
     const left = Math.min(Math.max(conversation.until - Date.now(), 0), longestTimer);
-    this.#expiry = setTimeout(() => this.#finish({ kind: "expired" }), left);
+    this.#expiry = setTimeout(() => this.#stop({ kind: "expired" }), left);
+    this.#idle = setTimeout(() => this.#finish({ kind: "idle", milliseconds: idleLimit }), idleLimit);
   }
 
   start(): void {
     const [client, daemon] = [this.#client, this.#daemon];
     daemon.on("data", (piece: Uint8Array) => this.#passToClient(piece));
     daemon.on("drain", () => client.resume());
-    daemon.on("error", (error) => this.#finish({ kind: "daemon-broke", code: errorCode(error) }));
-    daemon.on("close", () => this.#finish({ kind: "daemon-broke", code: "closed" }));
+    daemon.on("error", (error) => this.#finish(this.#last ?? { kind: "daemon-broke", code: errorCode(error) }));
+    daemon.on("close", () => this.#finish(this.#last ?? { kind: "daemon-broke", code: "closed" }));
     client.on("data", (piece: Uint8Array) => this.#takeFromClient(piece));
     client.on("drain", () => daemon.resume());
-    client.on("end", () => daemon.end());
+    client.on("end", () => this.#stop({ kind: "client-gone" }));
     client.on("close", () => this.#finish({ kind: "client-gone" }));
-    this.#rearm();
     if (client.destroyed) this.#finish({ kind: "client-gone" });
   }
 
   #takeFromClient(piece: Uint8Array): void {
-    if (this.#over) return;
-    this.#rearm();
+    if (this.#last !== undefined) return;
+    this.#idle.refresh();
     const frames = this.#frames.push(piece);
+    const whole = frames.ok ? frames.value : frames.error.before;
+    this.#commands += whole.length;
     this.#daemon.cork();
-    for (const frame of frames.ok ? frames.value : frames.error.before) this.#take(frame);
+    for (const frame of whole) this.#daemon.write(this.#conversation.translate(frame));
     this.#daemon.uncork();
-    if (this.#daemon.writableNeedDrain) this.#client.pause();
     if (!frames.ok) {
       const { length, limit } = frames.error;
-      this.#finish({ kind: "frame-too-large", length, limit });
-    }
-  }
-
-  #take(frame: Uint8Array): void {
-    this.#commands += 1;
-    const translated = this.#conversation.translate(frame);
-    if (translated.kind === "answer") {
-      this.#answers.push(translated.bytes);
-      this.#answer();
-    } else for (const bytes of translated.bytes) this.#daemon.write(bytes);
+      this.#stop({ kind: "frame-too-large", length, limit });
+    } else if (this.#daemon.writableNeedDrain) this.#client.pause();
   }
 
   #passToClient(piece: Uint8Array): void {
     if (this.#over) return;
-    this.#rearm();
+    this.#idle.refresh();
     this.#messages.push(piece);
     if (!this.#client.write(piece)) this.#daemon.pause();
-    this.#answer();
   }
 
-  #answer(): void {
-    if (!this.#messages.between) return;
-    for (const bytes of this.#answers.splice(0)) this.#client.write(bytes);
-  }
-
-  #rearm(): void {
-    clearTimeout(this.#idle);
-    this.#idle = setTimeout(() => this.#finish({ kind: "idle", milliseconds: idleLimit }), idleLimit);
+  /** The daemon answers what it has, and closes. */
+  #stop(end: SessionEnd): void {
+    if (this.#last !== undefined) return;
+    this.#last = end;
+    this.#daemon.end();
+    if (end.kind !== "client-gone") setTimeout(() => this.#finish(end), lastAnswers).unref();
   }
 
   #finish(end: SessionEnd): void {
     if (this.#over) return;
     this.#over = true;
+    this.#last = end;
     clearTimeout(this.#idle);
     clearTimeout(this.#expiry);
     this.#daemon.destroy();
-    const { between } = this.#messages;
-    const gone = this.#client.readableEnded ? ({ kind: "client-gone" } as const) : end;
-    this.#resolve({ end: gone, commands: this.#commands, between });
+    this.#resolve({ end, commands: this.#commands, between: this.#messages.between });
   }
 }
 
@@ -141,3 +123,6 @@ const idleLimit = 600_000;
 
 /** Milliseconds, 24 days: what setTimeout takes (2^31 - 1). */
 const longestTimer = 0x7fffffff;
+
+/** Milliseconds for the answers to what was taken before the session's end: an image, or the end of an old guest. */
+const lastAnswers = 60_000;

@@ -60,6 +60,11 @@ export class Connection {
   /** Sends when the peer has read what was sent before. @returns false where it is gone */
   async sendSlowly(header: Header, payload: Payload): Promise<boolean> {
     this.send(header, payload);
+    return this.drained();
+  }
+
+  /** Resolves when the peer has read what was sent before, but for a little. @returns false where it is gone */
+  async drained(): Promise<boolean> {
     if (this.socket.writableNeedDrain) {
       await new Promise<void>((resolve) => {
         const go = (): void => {

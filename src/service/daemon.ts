@@ -126,12 +126,19 @@ export class Daemon {
     await connection.close();
   }
 
-  /** chain.sock: requests of verified chains, one after the other, each perhaps with an upload behind it. */
+  /**
+   * chain.sock: requests of verified chains, one after the other, each perhaps with an upload behind it. What the
+   * endpoint itself refuses of a session comes as a failure, and goes back in its turn.
+   */
   async serveChain(socket: Socket): Promise<void> {
-    const connection = new Connection(socket, maxFrame);
-    for (;;) {
+    const connection = new Connection(socket, maxRequest);
+    while (await connection.drained()) {
       const wire = await connection.message();
       if (wire === undefined) break;
+      if (wire.payload.kind === "failure") {
+        connection.fail(wire.header, wire.payload.text);
+        continue;
+      }
       if (wire.payload.kind !== "request") {
         connection.fail(wire.header, "this socket takes requests of verified chains");
         break;
@@ -164,7 +171,7 @@ export class Daemon {
         return false;
       case "daemon": {
         const reply = await this.#ask(connection, header, { name, command, levels }, request.imageFollows);
-        return reply.ok || !(request.imageFollows || command.kind === "block-set");
+        return reply.ok || !streams(request);
       }
     }
   }
@@ -226,6 +233,11 @@ function uploadOf({ inbox }: Connection, command: Command, imageFollows: boolean
   }
 }
 
+/** Whether an upload follows the frame. */
+function streams({ command, imageFollows }: ChainRequest): boolean {
+  return imageFollows || (command.kind === "block-set" && command.data === undefined);
+}
+
 async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
   yield bytes;
 }
@@ -240,6 +252,9 @@ function logged({ name, command, levels }: Request, reply: Reply): object {
   const what = { target: printName(name), command: command.kind, chain: levels.length };
   return reply.ok ? what : { ...what, refusal: reply.refusal.kind };
 }
+
+/** Largest request of a chain, bytes: a session's largest frame, and what its certificates say. */
+const maxRequest: number = maxFrame + 256 * 1024;
 
 const nothing: Upload = { compressed: false, bytes: once(new Uint8Array(0)) };
 

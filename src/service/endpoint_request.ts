@@ -76,14 +76,10 @@ export function prepareRequest(
   const name = label === undefined ? { path: delegations } : { path: delegations, label };
   const { leaf } = authority.value;
   if (command.kind === "session") return ok({ kind: "session", name, leaf, authority: authority.value });
-  const opening = encodeRequest(addressedTo(name), authority.value);
+  const { request, behind } = moveUpload({ ...authority.value, imageFollows: false });
+  const frame = encodeFrame(encodeWire({ header: addressedTo(name), payload: { kind: "request", request } }));
+  const opening = [frame, ...behind];
   return ok({ kind: "request", name, command: command.kind, leaf, opening, form: formOf(command) });
-}
-
-/** What the daemon is sent: the request's frame, and behind it an upload that came whole. */
-export function encodeRequest(header: Header, authority: Authority): readonly Uint8Array[] {
-  const { request, behind } = moveUpload({ ...authority, imageFollows: false });
-  return [encodeFrame(encodeWire({ header, payload: { kind: "request", request } })), ...behind];
 }
 
 /** What a client is told when its request gets no other answer: framed as the daemon's own replies. */

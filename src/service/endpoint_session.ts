@@ -10,31 +10,31 @@
 
 import { describeDer } from "../codec/describe.ts";
 import { encodeFrame } from "../codec/frame.ts";
-import { decodeWire, encodeWire, type Header, type Wire } from "../codec/wire.ts";
+import { decodeWire, encodeWire, type Header } from "../codec/wire.ts";
 import { allowedInLeaf, type Command } from "../core/command.ts";
 import { maxDepth, type Name } from "../core/name.ts";
-import type { Translated } from "../host/tls_session.ts";
 import type { Authority } from "../x509/authority.ts";
-import { encodeRequest, formOf } from "./endpoint_request.ts";
+import { formOf } from "./endpoint_request.ts";
 
-/** What becomes of one frame of the client's: the daemon's bytes, or our answer. */
-export function translate(authority: Authority, frame: Uint8Array): Translated {
+/** What the daemon is sent for one frame of the client's: a request, or our own refusal, which takes its turn among the replies. */
+export function translate(authority: Authority, frame: Uint8Array): Uint8Array {
   const wire = decodeWire(frame);
   if (!wire.ok) {
     const header = wire.error.header ?? { version: 5, sequence: 0n, name: { path: [] } };
-    return answer(header, `the message cannot be read: ${describeDer(wire.error.error)}`);
+    return refusal(header, `the message cannot be read: ${describeDer(wire.error.error)}`);
   }
   const { header, payload } = wire.value;
   const path = authority.levels.map((level) => level.label);
   const name: Name = { ...header.name, path: [...path, ...header.name.path] };
   const addressed: Header = { ...header, name };
-  if (payload.kind !== "command") return answer(addressed, "a session takes commands");
-  if (name.path.length > maxDepth) return answer(addressed, "the path is too deep");
+  if (payload.kind !== "command") return refusal(addressed, "a session takes commands");
+  if (name.path.length > maxDepth) return refusal(header, "the path is too deep");
   const { command } = payload;
-  const refusal = refuse(authority.command, command);
-  if (refusal !== undefined) return answer(addressed, refusal);
+  const reason = refuse(authority.command, command);
+  if (reason !== undefined) return refusal(addressed, reason);
   const { levels, leaf, expires } = authority;
-  return { kind: "forward", bytes: encodeRequest(addressed, { levels, leaf, expires, command }) };
+  const request = { levels, leaf, expires, command, imageFollows: false };
+  return encodeFrame(encodeWire({ header: addressed, payload: { kind: "request", request } }));
 }
 
 /** When the session ends, ms since the Unix epoch: with its path, or before. */
@@ -42,7 +42,7 @@ export function endOf({ command, expires }: Authority): number {
   return command.kind === "session" ? Math.min(command.end ?? expires, expires) : expires;
 }
 
-/** Why a session does not take the command, if it does not. */
+/** Why the session does not take the command, if it does not. */
 function refuse(session: Command, command: Command): string | undefined {
   if (command.kind === "session" || !allowedInLeaf(command)) {
     return `the command ${command.kind} cannot be given by certificate`;
@@ -51,11 +51,9 @@ function refuse(session: Command, command: Command): string | undefined {
   if (allowed !== undefined && !allowed.includes(command.kind)) {
     return `this session does not allow the command ${command.kind}`;
   }
-  const whole = command.kind === "unikernel-create" && command.image.bytes.length > 0;
-  return formOf(command) === "plain" || whole ? undefined : `the command ${command.kind} needs a connection of its own`;
+  return formOf(command) === "plain" ? undefined : `the command ${command.kind} needs a connection of its own`;
 }
 
-function answer(header: Header, text: string): Translated {
-  const wire: Wire = { header, payload: { kind: "failure", text } };
-  return { kind: "answer", bytes: encodeFrame(encodeWire(wire)) };
+function refusal(header: Header, text: string): Uint8Array {
+  return encodeFrame(encodeWire({ header, payload: { kind: "failure", text } }));
 }
