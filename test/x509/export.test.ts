@@ -96,3 +96,10 @@ test.for([
 ] as const)("isBundlePassphrase says of %j: %s", ([text, good]) => {
   expect(isBundlePassphrase(text)).toBe(good);
 });
+
+test("encodeBundle writes an RSA key's certificate that another kind of key signed, without its issuer", async () => {
+  const made = bundle("rsa2048", "ed25519");
+  const pfx = Buffer.from(await encodeBundle({ ...made, chain: [made.chain[0]] }, passphrase));
+  expect(() => createSecureContext({ pfx, passphrase })).not.toThrow();
+  expect(pfx.includes(made.chain[0].raw)).toBe(true);
+});
