@@ -36,7 +36,8 @@ export async function encryptKey(key: KeyObject, passphrase: string): Promise<st
  */
 export async function encodeBundle(bundle: Bundle, passphrase: string): Promise<Uint8Array> {
   const isRsa = bundle.chain.every(({ publicKey }) => publicKey.shape.kind === "rsa");
-  return isRsa ? forgeBundle(bundle, passphrase) : pkijsBundle(bundle, passphrase);
+  const made = isRsa ? forgeBundle(bundle, passphrase) : undefined;
+  return made ?? pkijsBundle(bundle, passphrase);
 }
 
 /** Programs agree about ASCII alone: PKCS #12 derives one of its keys from UTF-16, the other from whatever was typed. */

@@ -14,13 +14,25 @@ export function forgeEncrypted(pkcs8: Uint8Array, passphrase: string): Uint8Arra
   return bytes(forge.asn1.toDer(encrypted).getBytes());
 }
 
-/** PFX (RFC 7292), DER. */
-export function forgeBundle({ key, chain, title }: Bundle, passphrase: string): Uint8Array {
+/** PFX (RFC 7292), DER; undefined where forge cannot write one of the certificates as it is. */
+export function forgeBundle({ key, chain, title }: Bundle, passphrase: string): Uint8Array | undefined {
+  const certificates = chain.map(({ raw }) => readCertificate(raw)).filter((certificate) => certificate !== undefined);
+  if (certificates.length < chain.length) return undefined;
   const pkcs8 = forge.asn1.fromDer(binary(key.export({ format: "der", type: "pkcs8" })));
-  const certificates = chain.map(({ raw }) => forge.pki.certificateFromAsn1(forge.asn1.fromDer(binary(raw))));
   const privateKey = forge.pki.privateKeyFromAsn1(pkcs8);
   const pfx = forge.pkcs12.toPkcs12Asn1(privateKey, certificates, passphrase, { ...options, friendlyName: title });
   return bytes(forge.asn1.toDer(pfx).getBytes());
+}
+
+/** forge encodes certificates anew, and some otherwise than they were, such as those that Ed25519 signed. */
+function readCertificate(raw: Uint8Array): forge.pki.Certificate | undefined {
+  try {
+    const certificate = forge.pki.certificateFromAsn1(forge.asn1.fromDer(binary(raw)));
+    const again = forge.asn1.toDer(forge.pki.certificateToAsn1(certificate)).getBytes();
+    return again === binary(raw) ? certificate : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /** forge's strings are bytes. */
