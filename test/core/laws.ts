@@ -47,7 +47,7 @@ function requestIsDecided(before: State, event: Asking, step: Step, was: Flat, i
 }
 
 /** All of a state but its counters. */
-export function essence(state: State): unknown {
+function essence(state: State): unknown {
   const { policies, unikernels, blocks } = flatten(state.resources);
   return {
     policies: [...policies].map(([path, { policy, notBefore }]) => ({ path, policy, notBefore })),

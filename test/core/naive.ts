@@ -17,7 +17,7 @@ export interface Flat {
 }
 
 /** Something with a label at a path. */
-export interface Placed<T> {
+interface Placed<T> {
   readonly path: string;
   readonly label: Label;
   readonly value: T;
