@@ -3,7 +3,9 @@
  *
  * @module
  */
+
 import type { Command as CommanderCommand } from "commander";
+import { type Chain, type Key, serialLength } from "../client/leaf.ts";
 import { err, ok, type Result } from "../core/result.ts";
 import type { Environment } from "../host/client_environment.ts";
 import { type Certificate, parseCertificate, sameBytes } from "../x509/certificate.ts";
@@ -12,7 +14,7 @@ import { backdating, issueCertificate, type Profile } from "../x509/issue.ts";
 import { encodeKey, encodePublicKey, type KeyType } from "../x509/keys.ts";
 import { encodeCertificates, parsePem } from "../x509/pem.ts";
 import { type SignedCertificate, signRequest } from "../x509/sign.ts";
-import { type Chain, checkIssuer, type Key, readChain, readKey, serialLength } from "./credentials.ts";
+import { checkIssuer, readChain, readKey } from "./credentials.ts";
 import { describePem } from "./describe.ts";
 import { describeRequest, describeSign } from "./describe_sign.ts";
 import { escapeText } from "./escape.ts";

@@ -3,7 +3,9 @@
  *
  * @module
  */
+
 import { type Command as CommanderCommand, Option } from "commander";
+import type { Chain, Key } from "../client/leaf.ts";
 import { decodeExtension } from "../codec/extension.ts";
 import type { Command } from "../core/command.ts";
 import { err, ok, type Result } from "../core/result.ts";
@@ -12,7 +14,7 @@ import type { Outgoing } from "../host/client_transfer.ts";
 import { type Certificate, sameBytes } from "../x509/certificate.ts";
 import { encodeKey, encodePublicKey } from "../x509/keys.ts";
 import { encodeCertificates } from "../x509/pem.ts";
-import { type Chain, checkChain, type Key, readChain, readKey } from "./credentials.ts";
+import { checkChain, readChain, readKey } from "./credentials.ts";
 import { type Failure, failure, fileFailure } from "./failure.ts";
 import { addLogging, addServerCa, type Logging } from "./options.ts";
 import { execute, readAnchor } from "./remote.ts";

@@ -4,15 +4,17 @@
  *
  * @module
  */
+import { answerLimit, isSubscription, withFullName } from "../client/answer.ts";
+import { describeConnection, unanswered } from "../client/describe.ts";
 import type { Data } from "../codec/data.ts";
 import type { Wire } from "../codec/wire.ts";
 import type { Command } from "../core/command.ts";
-import { type Name, type Path, root } from "../core/name.ts";
+import { type Name, root } from "../core/name.ts";
 import type { Connection } from "../host/client_connection.ts";
 import type { Environment } from "../host/client_environment.ts";
-import { describeConnection, describeFailure } from "./describe.ts";
+import { describeFailure } from "./describe.ts";
 import { download, isHead, type Messages } from "./download.ts";
-import { type Failure, failure } from "./failure.ts";
+import { failure } from "./failure.ts";
 import { type Logging, says } from "./options.ts";
 import { printConsoleLine, printHappening, printSuccess } from "./print.ts";
 import { printStatistics } from "./print_statistics.ts";
@@ -77,11 +79,6 @@ function isDownload(command: Command): boolean {
   return command.kind === "unikernel-get" || command.kind === "block-dump";
 }
 
-/** Whether answers keep coming until the connection is closed. */
-function isSubscription(command: Command): boolean {
-  return command.kind.endsWith("-subscribe");
-}
-
 async function printData(environment: Environment, command: Command, name: Name, data: Data): Promise<Outcome> {
   const line = lineOf(command, name, data);
   if (line === undefined) return failure("communication", `the server sent ${data.kind} unasked`);
@@ -101,26 +98,4 @@ function lineOf(command: Command, name: Name, data: Data): string | undefined {
     default:
       return undefined;
   }
-}
-
-/** Statistics come under names as seen from the path that was subscribed to. */
-function withFullName(path: Path, wire: Wire): Wire {
-  const { header, payload } = wire;
-  if (payload.kind !== "data" || payload.data.kind !== "statistics") return wire;
-  return { header: { ...header, name: { ...header.name, path: [...path, ...header.name.path] } }, payload };
-}
-
-const unanswered: Failure = failure(
-  "communication",
-  "the server closed the connection without an answer",
-  "an albatross server does so when it refuses a certificate's name or command; its log says more",
-);
-
-/**
- * Milliseconds of silence after which a server counts as gone. A destroy waits until the unikernel has ended; what was
- * sent may still be on its way through the network, and is then inflated and written to disk; an image is compressed as
- * a whole before it comes.
- */
-function answerLimit({ kind }: Command): number {
-  return kind === "unikernel-create" || kind === "block-set" || kind === "unikernel-get" ? 300_000 : 60_000;
 }

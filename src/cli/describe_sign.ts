@@ -3,38 +3,15 @@
  *
  * @module
  */
-import { describeExcess, describeNameError, describeUnusable } from "../core/describe.ts";
-import { unreachable } from "../core/result.ts";
+import { describeSign as describe } from "../client/describe.ts";
 import type { RequestError } from "../x509/csr.ts";
 import type { SignError } from "../x509/sign.ts";
 import { escapeText } from "./escape.ts";
 import { type Failure, failure } from "./failure.ts";
 
 export function describeSign(error: SignError): Failure {
-  switch (error.kind) {
-    case "issuer-not-authority":
-      return failure("usage", "the certificate that is to sign is no authority's");
-    case "issuer-key-differs":
-      return failure("usage", "the private key does not belong to the authority's certificate");
-    case "issuer-extension-undecodable":
-      return failure("usage", `the authority's own policy cannot be read: ${error.error.kind}`);
-    case "common-name-missing":
-      return failure("usage", "the request has no common name");
-    case "common-name-bad":
-      return failure("usage", `the common name cannot be one: ${escapeText(describeNameError(error.error))}`);
-    case "command-not-allowed":
-      return failure("usage", `${error.command.replace("-", " ")} cannot be in a certificate`);
-    case "policy-unusable":
-      return failure("usage", describeUnusable(error.problem));
-    case "policy-exceeded":
-      return failure(
-        "usage",
-        `more than the authority's own policy: ${escapeText(describeExcess(error.excess))}`,
-        "ask for less, or have the authority above raise the policy",
-      );
-    default:
-      return unreachable(error);
-  }
+  const { status, text, hint } = describe(error);
+  return failure(status, escapeText(text), hint);
 }
 
 export function describeRequest(path: string, error: RequestError): Failure {

@@ -6,6 +6,7 @@
  *
  * @module
  */
+import { describeConnection } from "../client/describe.ts";
 import type { Success } from "../core/command.ts";
 import type { Name } from "../core/name.ts";
 import { unreachable } from "../core/result.ts";
@@ -14,7 +15,7 @@ import type { Connection } from "../host/client_connection.ts";
 import type { Environment } from "../host/client_environment.ts";
 import { fileName } from "../host/file_name.ts";
 import type { StreamError } from "../host/stream.ts";
-import { describeConnection, describeFailure } from "./describe.ts";
+import { describeFailure } from "./describe.ts";
 import { escapeText } from "./escape.ts";
 import { type Failure, failure, fileFailure } from "./failure.ts";
 import { printTime } from "./print.ts";

@@ -3,11 +3,13 @@
  *
  * @module
  */
+
 import type { Command as CommanderCommand } from "commander";
+import type { Chain, Key } from "../client/leaf.ts";
 import type { Environment } from "../host/client_environment.ts";
 import { type Certificate, sameBytes } from "../x509/certificate.ts";
 import { encodePublicKey } from "../x509/keys.ts";
-import { type Chain, type Key, readChain, readKey } from "./credentials.ts";
+import { readChain, readKey } from "./credentials.ts";
 import { failure, fileFailure } from "./failure.ts";
 import { addLogging, type Logging } from "./options.ts";
 import { choosePassphrase } from "./passphrase.ts";

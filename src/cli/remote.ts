@@ -3,6 +3,8 @@
  *
  * @module
  */
+import { describeTls } from "../client/describe.ts";
+import type { Credentials } from "../client/leaf.ts";
 import { err, ok, type Result } from "../core/result.ts";
 import type { Connection } from "../host/client_connection.ts";
 import type { Environment } from "../host/client_environment.ts";
@@ -10,8 +12,7 @@ import { connectRemote } from "../host/client_tls.ts";
 import type { Outgoing } from "../host/client_transfer.ts";
 import type { Certificate } from "../x509/certificate.ts";
 import { converse, type Question } from "./converse.ts";
-import { type Credentials, readChain } from "./credentials.ts";
-import { describeTls } from "./describe.ts";
+import { readChain } from "./credentials.ts";
 import type { Failure } from "./failure.ts";
 import type { Logging } from "./options.ts";
 import { inform } from "./report.ts";

@@ -4,9 +4,9 @@
  *
  * @module
  */
+import { describeCode } from "../client/describe.ts";
 import { err, ok, type Result } from "../core/result.ts";
 import { getHttp, type HttpError, type HttpLimits, type HttpReply, type HttpTarget } from "../host/client_http.ts";
-import { describeCode } from "./describe.ts";
 import { escapeText } from "./escape.ts";
 import { type Failure, failure } from "./failure.ts";
 

@@ -4,24 +4,26 @@
  *
  * @module
  */
+import { describeConnection } from "../client/describe.ts";
+import { compressImage, detachImage } from "../client/image.ts";
+import { socketOf } from "../client/local.ts";
+import { commonNameOf, notInLeaf } from "../client/subject.ts";
+import { outgoingBytes } from "../client/upload.ts";
 import { encodeFrame } from "../codec/frame.ts";
 import { encodeWire } from "../codec/wire.ts";
-import { allowedInLeaf, type Service, serviceOf } from "../core/command.ts";
+import { allowedInLeaf } from "../core/command.ts";
 import type { Environment } from "../host/client_environment.ts";
 import { connectLocal } from "../host/client_local.ts";
 import { encodeRequest } from "../x509/csr.ts";
 import { encodeKey } from "../x509/keys.ts";
 import { encodePem } from "../x509/pem.ts";
 import { issueLeaf, readIssuer } from "./credentials.ts";
-import { describeConnection } from "./describe.ts";
 import { fileFailure } from "./failure.ts";
-import { compressImage, detachImage } from "./image.ts";
 import { levelOf } from "./options.ts";
 import { carryOut, execute, readAnchor } from "./remote.ts";
 import { inform, warn } from "./report.ts";
 import type { Outcome, Request, Send } from "./session.ts";
-import { commonNameOf, fileBase, notInLeaf } from "./subject.ts";
-import { outgoingBytes } from "./upload.ts";
+import { fileBase } from "./subject.ts";
 import type { Destination } from "./words.ts";
 
 export function createSend(environment: Environment): Send {
@@ -34,7 +36,7 @@ export function createSend(environment: Environment): Send {
 
 async function sendLocal(environment: Environment, request: Request): Promise<Outcome> {
   const { name, command, options } = request;
-  const path = options.socket ?? `${options.tmpdir}/util/${sockets[serviceOf(command)]}.sock`;
+  const path = socketOf(options, command);
   const connection = await connectLocal(path);
   if (!connection.ok) {
     const { status, text } = describeConnection(connection.error);
@@ -84,5 +86,3 @@ async function writeRequest(environment: Environment, { name, command, options }
   inform(environment, options, `wrote ${base.value}.key and ${base.value}.req`);
   return undefined;
 }
-
-const sockets: Readonly<Record<Service, string>> = { daemon: "vmmd", log: "vmmd", console: "console", stats: "stat" };

@@ -1,29 +1,12 @@
 /**
- * The common name of a certificate or request, and the files named after it.
+ * The files named after a certificate or request.
  *
  * @module
  */
-import { allowedInLeaf, type Command } from "../core/command.ts";
-import { type Name, parseLabel, printName } from "../core/name.ts";
+import type { Command } from "../core/command.ts";
+import { parseLabel } from "../core/name.ts";
 import { err, ok, type Result } from "../core/result.ts";
 import { type Failure, failure } from "./failure.ts";
-
-/** What of the name a certificate says: its last label. The path above is said by the certificates above. */
-export function commonNameOf(name: Name, command: Command): Result<string, Failure> {
-  if (command.kind !== "policy-add" && !allowedInLeaf(command)) return err(notInLeaf(command));
-  // A delegation's name is its path, and so is that of the `policy` command.
-  const labels = name.label === undefined ? name.path : [...name.path, name.label];
-  const named = name.label !== undefined || command.kind === "policy-add" || command.kind === "policy-info";
-  const [first, ...rest] = labels;
-  if (rest.length > 0 || (!named && first !== undefined)) {
-    const hint = "a certificate's path comes from the authorities above it: give the last label alone";
-    return err(failure("usage", `${printName(name)} has a path`, hint));
-  }
-  if (first === undefined && command.kind === "policy-add") {
-    return err(failure("usage", "the root's policy cannot be delegated", "give the label of the delegate"));
-  }
-  return ok(first ?? pathItself);
-}
 
 /** A file's name without its extension: the common name, or for a path what is asked about it. */
 export function fileBase(commonName: string | undefined, command: Command | undefined): Result<string, Failure> {
@@ -31,13 +14,5 @@ export function fileBase(commonName: string | undefined, command: Command | unde
   if (parseLabel(commonName).ok) return ok(commonName);
   return err(failure("usage", `no file can be named after '${encodeURIComponent(commonName)}'`));
 }
-
-export function notInLeaf(command: Command): Failure {
-  const hint = "it is for the daemon's own machine; to delegate, use add-policy --csr and sign";
-  return failure("usage", `${command.kind.replace("-", " ")} is not for a client's certificate`, hint);
-}
-
-/** What albatross-client puts for "the path itself". */
-const pathItself = ".";
 
 const pathNames: ReadonlySet<string> = new Set(["", ".", ":"]);

@@ -1,0 +1,45 @@
+/**
+ * What follows a command on its connection: an image, or the content of a block device.
+ *
+ * @module
+ */
+import { encodeFrame, frameHeader } from "../codec/frame.ts";
+import { ok, type Result } from "../core/result.ts";
+import type { Connection } from "../host/client_connection.ts";
+import type { Outgoing } from "../host/client_transfer.ts";
+
+/**
+ * Sends it in chunks and their end, unless an answer comes first; without an end where it cannot be read.
+ *
+ * @param moved - called after every piece
+ */
+export async function sendUpload<E>(
+  connection: Connection,
+  pieces: AsyncIterable<Result<Uint8Array, E>>,
+  moved: () => void = () => undefined,
+): Promise<Result<void, E>> {
+  for await (const piece of pieces) {
+    if (connection.answered()) break;
+    if (!piece.ok) return piece;
+    if (piece.value.length > 0) await connection.send(encodeFrame(piece.value));
+    moved();
+  }
+  if (!connection.answered()) await connection.send(frameHeader(0));
+  return ok(undefined);
+}
+
+/** Bytes that are in memory already. */
+export function outgoingBytes(bytes: Uint8Array): Outgoing {
+  let read = 0;
+  async function* pieces(): AsyncGenerator<ReturnType<typeof ok<Uint8Array>>> {
+    while (read < bytes.length) {
+      const piece = bytes.subarray(read, read + pieceSize);
+      read += piece.length;
+      yield ok(piece);
+    }
+  }
+  return { size: bytes.length, read: () => read, pieces, close: async () => undefined };
+}
+
+/** Bytes of one chunk. */
+const pieceSize: number = 64 * 1024;
