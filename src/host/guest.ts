@@ -10,7 +10,7 @@
  * @module
  */
 import { type ChildProcess, spawn } from "node:child_process";
-import { readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { closeSync, openSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { type Name, parseName, printName } from "../core/name.ts";
@@ -43,6 +43,8 @@ export interface GuestStart {
   readonly runDir: string;
   /** What the daemon that adopts the guest is told: a text of any form. */
   readonly note: string;
+  /** Descriptors of the daemon's that must not reach the guest (see `listInheritable`). */
+  readonly inheritable?: readonly number[];
 }
 
 export type GuestError =
@@ -72,12 +74,7 @@ export async function startGuest(start: GuestStart): Promise<Result<Guest, Guest
     renameSync(`${files.guest}.new`, files.guest);
   });
   if (!prepared.ok) return prepared;
-  const child = spawn("/bin/sh", ["-c", shim, "fulmar-shim", fifo, files.pid, files.exit, ...argv], {
-    detached: true,
-    stdio: ["ignore", "ignore", "ignore", "pipe"],
-    env: cageEnvironment,
-    cwd: "/",
-  });
+  const child = spawnShim([fifo, files.pid, files.exit, ...argv], start.inheritable ?? []);
   child.unref();
   const identity = await readReport(child);
   if (!identity.ok) {
@@ -85,6 +82,24 @@ export async function startGuest(start: GuestStart): Promise<Result<Guest, Guest
     return identity;
   }
   return ok({ name, identity: identity.value, exited: watch(identity.value, files, child) });
+}
+
+/** The shim cannot close descriptors over 9, no POSIX shell can: those that it must not have lead to /dev/null. */
+function spawnShim(words: readonly string[], inheritable: readonly number[]): ChildProcess {
+  const nowhere = openSync("/dev/null", "r");
+  try {
+    const stdio: ("ignore" | "pipe" | number)[] = new Array(Math.max(2, ...inheritable) + 1).fill("ignore");
+    for (const fd of inheritable) stdio[fd] = nowhere;
+    stdio[3] = "pipe";
+    return spawn("/bin/sh", ["-c", shim, "fulmar-shim", ...words], {
+      detached: true,
+      stdio,
+      env: cageEnvironment,
+      cwd: "/",
+    });
+  } finally {
+    closeSync(nowhere);
+  }
 }
 
 /** All guests that an earlier daemon started and nobody forgot. */

@@ -23,6 +23,7 @@ import { type ConsoleInput, openConsole } from "./fifo.ts";
 import { adoptGuests, forgetGuest, type Guest, startGuest, stopGuest } from "./guest.ts";
 import { imagePath } from "./image.ts";
 import type { Log } from "./log.ts";
+import { listInheritable } from "./proc.ts";
 import { refuseHost } from "./refuse.ts";
 import type { Target } from "./statistics.ts";
 import { Taps } from "./tap.ts";
@@ -64,6 +65,8 @@ export class Launcher {
   readonly #options: LauncherOptions;
   readonly #uids: UidPool = new UidPool();
   readonly #taps: Taps;
+  /** The store is open by now; all that is opened later is Node's. */
+  readonly #inheritable: readonly number[] = listInheritable();
   readonly #running: Map<number, Running> = new Map();
   readonly #starting: Set<Promise<unknown>> = new Set();
   #closing = false;
@@ -136,6 +139,7 @@ export class Launcher {
       fifo: loan.value.console?.path ?? "",
       runDir: this.#runDir,
       note: JSON.stringify({ uid: loan.value.uid, taps: loan.value.taps }),
+      inheritable: this.#inheritable,
     });
     if (!guest.ok) {
       await this.#takeBack(loan.value);

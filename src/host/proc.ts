@@ -7,7 +7,7 @@
  *
  * @module
  */
-import { readFileSync, statfsSync } from "node:fs";
+import { readdirSync, readFileSync, statfsSync } from "node:fs";
 import { cpus, totalmem } from "node:os";
 import { sortedSet } from "../core/policy.ts";
 import { ok, type Result } from "../core/result.ts";
@@ -65,6 +65,26 @@ export function kill(identity: ProcessIdentity, signal: SignalName): boolean {
   try {
     return process.kill(identity.pid, signal);
   } catch {
+    return false;
+  }
+}
+
+/**
+ * Descriptors of ours, from 3 on, that every child would have too: those that a library opened without O_CLOEXEC (LMDB
+ * its data file), and those that whoever started us left open. Node's own are none of them.
+ */
+export function listInheritable(): readonly number[] {
+  return readdirSync("/proc/self/fd")
+    .map(Number)
+    .filter((fd) => fd > 2 && isInheritable(fd));
+}
+
+function isInheritable(fd: number): boolean {
+  try {
+    const flags = /^flags:\s*([0-7]+)$/m.exec(readFileSync(`/proc/self/fdinfo/${fd}`, "latin1"))?.[1];
+    return flags !== undefined && (Number.parseInt(flags, 8) & closeOnExec) === 0;
+  } catch {
+    // The one that the folder was read by.
     return false;
   }
 }
@@ -132,6 +152,9 @@ function readStat(pid: number): Stat | undefined {
   const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
   return { state: fields[0] ?? "", threads: Number(fields[17]), start: Number(fields[19]) };
 }
+
+/** O_CLOEXEC of asm-generic/fcntl.h, as /proc/PID/fdinfo shows it; Node has no name for it. */
+const closeOnExec = 0o2000000;
 
 /** albatross's MB. */
 const megabyte: number = 1024 * 1024;
