@@ -49,7 +49,7 @@ export function insertLevels<U>(
 }
 
 /**
- * Sets the policy at a path by a local command; until a chain brings another, it is never evicted.
+ * Sets the policy at a path by a local command; until a chain brings another, this daemon never evicts it.
  *
  * @param now - ms since the Unix epoch: the command counts as a certificate of that time
  */
@@ -136,10 +136,10 @@ function makeRoom<U>(granted: Granted<U>, path: Path, chain: Path): Result<Grant
     : ok(drop(granted, oldest.path));
 }
 
-/** The grant of a node below which there is nothing. */
+/** The grant of a node below which there is nothing, unless a local command set it. */
 function evictable<U>(node: Resources<U>): Grant | undefined {
   const bare = node.unikernels === undefined && node.blocks === undefined && node.children === undefined;
-  return bare ? node.grant : undefined;
+  return bare && node.grant?.used !== Number.POSITIVE_INFINITY ? node.grant : undefined;
 }
 
 function put<U>({ resources, changes }: Granted<U>, path: Path, after: Grant): Granted<U> {

@@ -87,6 +87,18 @@ test("insertLevels bounds no delegations of the trust anchor itself, and evicts 
   expect(listPolicies(tree, [])).toHaveLength(maxDelegations + 5);
 });
 
+test("insertLevels evicts no policy that a local command set, even where there is no other", () => {
+  let tree = empty as Resources<string>;
+  for (let index = 0; index < maxDelegations; index++) {
+    const set = insertPolicy(tree, path(`alice/own${index}`), some, 1);
+    tree = set.ok ? set.value.resources : tree;
+  }
+  expect(insertLevels(tree, chain(["alice", some], ["new", some]), 1)).toMatchObject({
+    ok: false,
+    error: { kind: "too-many-delegations", path: path("alice") },
+  });
+});
+
 test("undoGrants brings an evicted delegation back with what evicted it", () => {
   const next = insertLevels(full, chain(["alice", some], ["new", some]), 2001);
   const undone = next.ok ? undoGrants(next.value.resources, next.value.changes) : undefined;
