@@ -16,11 +16,12 @@ import type { Name } from "../core/name.ts";
 import type { Refusal } from "../core/refusal.ts";
 import { err, ok, type Result } from "../core/result.ts";
 import type { Prepared, Tender } from "../core/state.ts";
-import type { Image, UnikernelConfig } from "../core/unikernel.ts";
+import { hostBridge, type Image, type UnikernelConfig } from "../core/unikernel.ts";
 import { imagePath, openImage, receiveImage, removeImage } from "./image.ts";
 import { attempt, type IoError } from "./io.ts";
 import { deriveMac } from "./mac.ts";
 import { refuseElf, refuseHost, refuseImage, refuseTender } from "./refuse.ts";
+import { checkBridges } from "./tap.ts";
 import { findTender, type TenderOptions } from "./tender.ts";
 
 /** An image, or what is to fill a block device, on its way here. */
@@ -48,7 +49,7 @@ export class Preparer {
   async prepare(name: Name, config: UnikernelConfig, image: Upload | Uint8Array): Promise<Result<Prepared, Refusal>> {
     const digest = image instanceof Uint8Array ? ok(this.#hold(image)) : await this.#receive(config, image);
     if (!digest.ok) return digest;
-    const looked = await this.#look(digest.value);
+    const looked = await this.#look(config, digest.value);
     if (!looked.ok) {
       // A stored image stays: after a start of the daemon nobody may hold it but the record of its unikernel.
       if (image instanceof Uint8Array) this.#let(image);
@@ -115,7 +116,10 @@ export class Preparer {
     return uses;
   }
 
-  async #look(digest: Uint8Array): Promise<Result<{ readonly manifest: Manifest; readonly tender: Tender }, Refusal>> {
+  async #look(
+    { bridges }: UnikernelConfig,
+    digest: Uint8Array,
+  ): Promise<Result<{ readonly manifest: Manifest; readonly tender: Tender }, Refusal>> {
     const image = await openImage(this.#dbdir, digest);
     if (!image.ok) return err(refuseHost("opening the image", image.error));
     const manifest = decodeSolo5(image.value);
@@ -124,9 +128,11 @@ export class Preparer {
     const { target, abi } = manifest.value;
     if (target !== "hvt" && target !== "spt" && target !== "virtio") return err({ kind: "target-unsupported", target });
     const tender = await findTender(target, abi, this.#tenders);
-    return tender.ok
+    if (!tender.ok) return err(refuseTender(tender.error, target, abi));
+    const there = checkBridges(bridges.map(hostBridge));
+    return there.ok
       ? ok({ manifest: manifest.value, tender: tender.value })
-      : err(refuseTender(tender.error, target, abi));
+      : err(refuseHost("making the network devices", there.error));
   }
 }
 

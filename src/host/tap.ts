@@ -102,6 +102,14 @@ export class Taps {
   }
 }
 
+/** Whether the host still has all of these: bridges come and go while a daemon runs. */
+export function checkBridges(bridges: readonly string[]): Result<void, TapError> {
+  if (bridges.length === 0) return ok(undefined);
+  const present = readInterfaces();
+  const bridge = bridges.find((name) => !present.has(name));
+  return bridge === undefined ? ok(undefined) : err({ kind: "bridge-missing", bridge });
+}
+
 /** All additions come first, so that a failure tells how many of them were done. */
 function batch(taps: readonly Tap[], uid: number, tag: string): string {
   const add = taps.map(({ tap }) => `tuntap add dev ${tap} mode tap user ${uid}\n`);

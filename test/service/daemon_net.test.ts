@@ -1,7 +1,9 @@
 import { spawnSync } from "node:child_process";
 import { expect, test, vi } from "vitest";
+import type { Command } from "../../src/core/command.ts";
+import type { UnikernelConfig } from "../../src/core/unikernel.ts";
 import { enterNetworkNamespace } from "../host/namespace.ts";
-import { create, destroy, openScripted, readGuest } from "./lab.ts";
+import { config, create, destroy, openScripted, readGuest } from "./lab.ts";
 
 vi.setConfig({ testTimeout: 30_000 });
 
@@ -35,6 +37,27 @@ test("taps go with their guest, and after kill -9 with the next daemon", { skip:
   expect(await place.ask("alice:vm", destroy)).toBe("destroyed unikernel");
   expect(taps()).toEqual([]);
 });
+
+test("reference bug 11: what replaces a guest is refused before that is stopped where its bridge is gone", {
+  skip: !isAlone,
+}, async () => {
+  ip("link", "add", "passing", "type", "bridge");
+  const place = openScripted("while :; do sleep 1; done");
+  await place.start();
+  expect(await place.ask("vm", create(image, { bridges }))).toBe("created unikernel");
+  const before = place.tenders();
+  ip("link", "delete", "passing");
+  const settings = { bridges: [{ netif: "service", bridge: "passing" }] };
+  for (const command of [create(image, settings, { replace: true }), restart(settings)]) {
+    expect(await place.ask("vm", command)).toBe("refused: making the network devices: bridge missing, bridge passing");
+  }
+  expect(place.tenders()).toEqual(before);
+});
+
+function restart(changes: Partial<UnikernelConfig>): Command {
+  const { typ: _, ...settings } = { ...config, ...changes };
+  return { kind: "unikernel-restart", settings };
+}
 
 /** Those on the bridge. */
 function taps(): readonly string[] {
