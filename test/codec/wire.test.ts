@@ -1,8 +1,9 @@
 import { expect, test } from "vitest";
 import { encodeDer, explicit, integer, nul, octets, sequence, text } from "../../src/codec/der_writer.ts";
+import { decodeExtension } from "../../src/codec/extension.ts";
 import { decodeWire, encodeWire, type Header, type Payload } from "../../src/codec/wire.ts";
 import { parseName } from "../../src/core/name.ts";
-import { hex } from "./vectors.ts";
+import { hex, unhex } from "./vectors.ts";
 
 const name = parseName("alice:vm");
 const header: Header = { version: 5, sequence: 7n, name: name.ok ? name.value : { path: [] } };
@@ -64,7 +65,21 @@ test("decodeWire refuses a request inside a request", () => {
   expect(decodeWire(Buffer.from(nested, "hex")).ok).toBe(false);
 });
 
-test("encodeWire tells an older client the lowest CPU", () => {
+// A block set and a create as albatross writes them; then with a BOOLEAN, or the exit codes 2 and 7, otherwise.
+test.for([
+  ["boolean-not-canonical", "300a020105a505a7030101ff", "ff", "01"],
+  [
+    "set-not-sorted",
+    "3027020105a322b420301ea002050001010004000101ffa10831060201020201073103020100020120",
+    "020102020107",
+    "020107020102",
+  ],
+] as const)("reference bug 26: BER in DER's place is refused: %s", ([problem, der, from, to]) => {
+  expect(decodeExtension(unhex(der)).ok).toBe(true);
+  expect(decodeExtension(unhex(der.replace(from, to)))).toMatchObject({ ok: false, error: { problem } });
+});
+
+test("reference bug 31: encodeWire tells an older client the lowest CPU", () => {
   const value = {
     typ: "solo5",
     failBehaviour: { kind: "quit" },

@@ -135,6 +135,19 @@ scriptTest("reference bug 5: what no chain may ask is refused with a sentence", 
   expect(await ask(place, [alice], "", restart)).toMatch(/^refused: alice is a path/);
 });
 
+scriptTest("reference bug 31: a leaf that asks in an old form is told the lowest of two CPUs", long, async (place) => {
+  await place.start();
+  const cpuids = alice.policy.cpuids.slice(0, 2);
+  expect(await ask(place, [alice], "vm", create(hello, { cpuids, memory: 16 }))).toBe("created unikernel");
+  for (const form of ["old4", "old5"] as const) {
+    const caller = await place.call("chain");
+    caller.ask([alice], "vm", { kind: "unikernel-info", form });
+    const { payload } = await caller.next();
+    const success = payload.kind === "success" && payload.success.kind === "unikernels" ? payload.success : undefined;
+    expect([success?.form, success?.unikernels[0]?.value.cpuids]).toEqual([form, cpuids.slice(0, 1)]);
+  }
+});
+
 /** @param changes - of the request; the header stays what levels and label say */
 async function ask(
   place: Place,
