@@ -22,7 +22,7 @@ export function addPolicy(program: CommanderCommand, session: Session): void {
     );
   addNetworking(program.command("remove-policy"))
     .description("remove the policy of a path; those above it still hold")
-    .addOption(pathOption().default([], "the root, whose policy comes back when the daemon starts"))
+    .addOption(pathOption().default([], "the root, whose policy only an albatross server removes"))
     .action(async (options: Networking & { readonly path: Path }) =>
       session.finish(await session.send({ name: { path: options.path }, command: { kind: "policy-remove" }, options })),
     );
