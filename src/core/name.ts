@@ -102,3 +102,16 @@ export function isWithin(above: Path, path: Path): boolean {
 export function sameName(a: Name, b: Name): boolean {
   return a.label === b.label && a.path.length === b.path.length && isWithin(a.path, b.path);
 }
+
+/** The order of listings, as albatross's: what is above first, siblings by descending label. For `sort`. */
+export function compareListed(a: Name, b: Name): number {
+  const [left, right] = [labelsOf(a), labelsOf(b)];
+  const at = left.findIndex((label, index) => label !== right[index]);
+  if (at < 0) return left.length - right.length;
+  const [one, other] = [left[at] ?? "", right[at]];
+  return other === undefined || one < other ? 1 : -1;
+}
+
+function labelsOf({ path, label }: Name): Path {
+  return label === undefined ? path : [...path, label];
+}

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import {
+  compareListed,
   isWithin,
   maxDepth,
   parseLabel,
@@ -96,4 +97,14 @@ test("relativeTo takes the path off, and isWithin says where it may", () => {
   expect(isWithin(root, name.value.path)).toBe(true);
   expect(isWithin(beside.value, name.value.path)).toBe(false);
   expect(isWithin(name.value.path, above.value)).toBe(false);
+});
+
+test("compareListed puts what is above first, siblings by descending label", () => {
+  const listed = [":z", ":b", "b:y", "b:c", "b:c:x", ":a", "a:b:c"];
+  const names = listed.flatMap((text) => {
+    const name = parseName(text);
+    return name.ok ? [name.value] : [];
+  });
+  expect(names.toSorted(compareListed).map(printName)).toEqual(listed);
+  expect(names.toReversed().sort(compareListed).map(printName)).toEqual(listed);
 });

@@ -90,7 +90,7 @@ scriptTest("consoles without a unikernel are listed", `case "$*" in *fail*) exit
   }
   await (await place.listen("alice:fails")).line(/^fulmar: ended/);
   for (const target of ["alice:gone", "alice:bob:gone", "other"]) await place.ask(target, destroy);
-  expect(await inactive(place, ":")).toEqual(["alice:gone", "alice:bob:gone", ":other"]);
+  expect(await inactive(place, ":")).toEqual([":other", "alice:gone", "alice:bob:gone"]);
   expect(await inactive(place, "alice:")).toEqual([":gone", "bob:gone"]);
   expect(await inactive(place, "alice:gone")).toBe("refused: alice:gone is a name, and this command needs a path");
   await place.ask("alice:gone", create(hello, { memory: 16 }));
