@@ -5,6 +5,7 @@
  */
 
 import { type Command as CommanderCommand, Option } from "commander";
+import type { Destination } from "../client/destination.ts";
 import type { Chain, Key } from "../client/leaf.ts";
 import { decodeExtension } from "../codec/extension.ts";
 import type { Command } from "../core/command.ts";
@@ -19,7 +20,7 @@ import { type Failure, failure, fileFailure } from "./failure.ts";
 import { addLogging, addServerCa, type Logging } from "./options.ts";
 import { execute, readAnchor } from "./remote.ts";
 import type { Outcome, Session } from "./session.ts";
-import { type Destination, parseDestinationWord } from "./words.ts";
+import { parseDestinationWord } from "./words.ts";
 
 interface CertificateOptions extends Logging {
   readonly destination: Destination;

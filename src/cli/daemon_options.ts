@@ -4,10 +4,11 @@
  * @module
  */
 import { Command, InvalidArgumentError, type Option } from "commander";
+import type { Destination } from "../client/destination.ts";
 import type { TenderKind } from "../core/manifest.ts";
 import { version } from "../core/version.ts";
 import type { MetricsAddress } from "../host/metrics_server.ts";
-import { type Destination, parseAddressWord } from "./words.ts";
+import { parseAddressWord } from "./words.ts";
 
 export interface DaemonWords {
   readonly tmpdir: string;

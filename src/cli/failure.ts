@@ -5,6 +5,8 @@
  * @module
  */
 
+import { describeFile } from "../client/describe.ts";
+
 /** The exit statuses, those of albatross-client. */
 export const statuses = {
   success: 0,
@@ -42,15 +44,5 @@ export function failure(status: Status, text: string, hint?: string): Failure {
 
 /** A file that could not be read or written; `code` is the operating system's, such as ENOENT. */
 export function fileFailure(file: { readonly path: string; readonly code: string }, hint?: string): Failure {
-  return failure("usage", `${file.path}: ${reasons[file.code] ?? file.code}`, hint);
+  return describeFile(file, hint);
 }
-
-const reasons: Readonly<Record<string, string | undefined>> = {
-  ENOENT: "there is no such file",
-  EACCES: "no permission",
-  EEXIST: "exists already",
-  EISDIR: "is a directory",
-  ENOTDIR: "a part of the path is not a directory",
-  ENOSPC: "the disk is full",
-  EROFS: "the file system is read-only",
-};

@@ -4,8 +4,9 @@
  * @module
  */
 import { type Command as CommanderCommand, Option } from "commander";
+import type { Destination } from "../client/destination.ts";
 import { type KeyType, keyTypes } from "../x509/keys.ts";
-import { type Destination, parseDestinationWord, parseLevelWord } from "./words.ts";
+import { parseDestinationWord, parseLevelWord } from "./words.ts";
 
 /** How much is said on stderr; `debug` also shows guest arguments. */
 export interface Logging {

@@ -4,6 +4,7 @@
  * @module
  */
 import { describeTls } from "../client/describe.ts";
+import type { Destination } from "../client/destination.ts";
 import type { Credentials } from "../client/leaf.ts";
 import { err, ok, type Result } from "../core/result.ts";
 import type { Connection } from "../host/client_connection.ts";
@@ -18,7 +19,6 @@ import type { Logging } from "./options.ts";
 import { inform } from "./report.ts";
 import type { Outcome } from "./session.ts";
 import { upload } from "./upload.ts";
-import type { Destination } from "./words.ts";
 
 /** Whom to go to, as whom, and what the leaf says. */
 export interface Errand extends Question {

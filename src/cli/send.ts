@@ -5,6 +5,7 @@
  * @module
  */
 import { describeConnection } from "../client/describe.ts";
+import type { Destination } from "../client/destination.ts";
 import { compressImage, detachImage } from "../client/image.ts";
 import { socketOf } from "../client/local.ts";
 import { commonNameOf, notInLeaf } from "../client/subject.ts";
@@ -24,7 +25,6 @@ import { carryOut, execute, readAnchor } from "./remote.ts";
 import { inform, warn } from "./report.ts";
 import type { Outcome, Request, Send } from "./session.ts";
 import { fileBase } from "./subject.ts";
-import type { Destination } from "./words.ts";
 
 export function createSend(environment: Environment): Send {
   return (request) => {

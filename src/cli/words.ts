@@ -7,16 +7,11 @@
  * @module
  */
 import { InvalidArgumentError } from "commander";
+import { type Destination, parseDestination } from "../client/destination.ts";
 import { describeNameError } from "../core/describe.ts";
 import { type Name, type NameError, type Path, parseLabel, parseName, parsePath } from "../core/name.ts";
 import type { BlockAttachment, BridgeAttachment } from "../core/unikernel.ts";
 import { escapeText } from "./escape.ts";
-
-/** The server of `--destination`. */
-export interface Destination {
-  readonly host: string;
-  readonly port: number;
-}
 
 /** `alice:bob:vm`, or `alice:bob:` where a path is meant. */
 export function parseNameWord(word: string): Name {
@@ -99,19 +94,14 @@ export function parseInstantWord(word: string): number {
 
 /** `host`, `host:port`, `[v6]:port`. */
 export function parseDestinationWord(word: string): Destination {
-  return parseAddressWord(word, defaultPort);
+  return parseAddressWord(word);
 }
 
 /** The same, with another port where none is said. */
-export function parseAddressWord(word: string, standard: number): Destination {
-  const [, bracketed, plain, digits] = /^(?:\[([^\]]+)\]|([^:[\]]+))(?::(\d{1,5}))?$/.exec(word) ?? [];
-  const bare = word.includes("::") && !word.includes("[") ? word : undefined;
-  const host = bracketed ?? plain ?? bare;
-  const port = digits === undefined ? standard : Number(digits);
-  if (host === undefined || port < 1 || port > 65_535) {
-    throw new InvalidArgumentError("It is written HOST[:PORT].");
-  }
-  return { host, port };
+export function parseAddressWord(word: string, standard?: number): Destination {
+  const destination = parseDestination(word, standard);
+  if (destination === undefined) throw new InvalidArgumentError("It is written HOST[:PORT].");
+  return destination;
 }
 
 function invalid(error: NameError): InvalidArgumentError {
@@ -130,6 +120,3 @@ function parseMac(word: string): Uint8Array {
   }
   return Uint8Array.from(word.split(/[:-]/), (pair) => Number.parseInt(pair, 16));
 }
-
-/** albatross's port. */
-const defaultPort = 1025;

@@ -92,6 +92,11 @@ export function describeChain(error: PathError): Problem {
   return problem("chain", `our certificate chain does not hold: ${describePathError(error)}`, hint);
 }
 
+/** A file that could not be read or written; `code` is the operating system's, such as ENOENT. */
+export function describeFile(file: { readonly path: string; readonly code: string }, hint?: string): Problem {
+  return problem("usage", `${file.path}: ${fileReasons[file.code] ?? file.code}`, hint);
+}
+
 export const unanswered: Problem = problem(
   "communication",
   "the server closed the connection without an answer",
@@ -120,3 +125,13 @@ const reasons: Readonly<Record<string, string | undefined>> = {
 const brokenHint = "a server that does not accept a certificate may break the connection; its log says more";
 const unacceptedHint = "--ca and --ca-key must come from the authority that the server was started with";
 const serverHint = "--server-ca must be the authority that issued the server's certificate";
+
+const fileReasons: Readonly<Record<string, string | undefined>> = {
+  ENOENT: "there is no such file",
+  EACCES: "no permission",
+  EEXIST: "exists already",
+  EISDIR: "is a directory",
+  ENOTDIR: "a part of the path is not a directory",
+  ENOSPC: "the disk is full",
+  EROFS: "the file system is read-only",
+};

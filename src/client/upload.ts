@@ -6,7 +6,9 @@
 import { encodeFrame, frameHeader } from "../codec/frame.ts";
 import { ok, type Result } from "../core/result.ts";
 import type { Connection } from "../host/client_connection.ts";
-import type { Outgoing } from "../host/client_transfer.ts";
+import type { Outgoing, Pieces } from "../host/client_transfer.ts";
+import { describeFile } from "./describe.ts";
+import { FulmarError } from "./problem.ts";
 
 /**
  * Sends it in chunks and their end, unless an answer comes first; without an end where it cannot be read.
@@ -26,6 +28,17 @@ export async function sendUpload<E>(
   }
   if (!connection.answered()) await connection.send(frameHeader(0));
   return ok(undefined);
+}
+
+/** The same; throws where it cannot be read, and closes the connection. */
+export async function sendAll(connection: Connection, pieces: Pieces): Promise<void> {
+  try {
+    const sent = await sendUpload(connection, pieces);
+    if (!sent.ok) throw new FulmarError(describeFile(sent.error));
+  } catch (error) {
+    connection.close();
+    throw error;
+  }
 }
 
 /** Bytes that are in memory already. */

@@ -60,7 +60,8 @@ class SocketConnection implements Connection {
   /** Bytes of the messages that wait for their reader. */
   #waiting: number = 0;
   #over: boolean = false;
-  #wake: () => void = () => undefined;
+  /** Those who wait for something to happen, each called once. */
+  #waiters: (() => void)[] = [];
 
   constructor(socket: Socket, explain: (error: Error) => ConnectionError) {
     this.#socket = socket;
@@ -80,7 +81,7 @@ class SocketConnection implements Connection {
         this.#socket.off("drain", go);
         resolve();
       };
-      this.#wake = go;
+      this.#waiters.push(go);
       this.#socket.on("drain", go);
     });
   }
@@ -93,10 +94,10 @@ class SocketConnection implements Connection {
     if (this.answered()) return;
     await new Promise<void>((resolve) => {
       const timer = setTimeout(resolve, milliseconds);
-      this.#wake = () => {
+      this.#waiters.push(() => {
         clearTimeout(timer);
         resolve();
-      };
+      });
     });
   }
 
@@ -140,10 +141,10 @@ class SocketConnection implements Connection {
   #arrival(silence: number | undefined): Promise<boolean> {
     return new Promise((resolve) => {
       const timer = silence === undefined ? undefined : setTimeout(() => this.#expire(resolve), silence);
-      this.#wake = () => {
+      this.#waiters.push(() => {
         clearTimeout(timer);
         resolve(true);
-      };
+      });
     });
   }
 
@@ -177,6 +178,10 @@ class SocketConnection implements Connection {
   #finish(): void {
     this.#over = true;
     this.#wake();
+  }
+
+  #wake(): void {
+    for (const wake of this.#waiters.splice(0)) wake();
   }
 }
 

@@ -7,10 +7,13 @@ import { type ReadStream, rmSync } from "node:fs";
 import { type FileHandle, open, rm, statfs } from "node:fs/promises";
 import { resolve } from "node:path";
 import { pipeline } from "node:stream";
-import { createDeflate } from "node:zlib";
+import { createDeflate, createInflate } from "node:zlib";
 import { err, ok, type Result } from "../core/result.ts";
 import { attempt, errnoOf, type IoError } from "./io.ts";
 import { receive, type StreamError } from "./stream.ts";
+
+export type Piece = Result<Uint8Array, IoError>;
+export type Pieces = AsyncIterable<Piece>;
 
 /** What is to go out. */
 export interface Outgoing {
@@ -19,7 +22,7 @@ export interface Outgoing {
   /** How many of them have been read. */
   read(): number;
   /** What goes out, once; after an error there is no more. */
-  pieces(): AsyncIterable<Result<Uint8Array, IoError>>;
+  pieces(): Pieces;
   close(): Promise<void>;
 }
 
@@ -42,6 +45,28 @@ export async function openOutgoing(cwd: string, path: string, level: number): Pr
     pieces: () => piecesOf(content, path, level),
     close: () => file.close(),
   });
+}
+
+/** What a program gives; what its source throws, `pieces` throws. */
+export function outgoingStream(content: AsyncIterable<Uint8Array>, level: number): Outgoing {
+  let read = 0;
+  async function* counted(): AsyncGenerator<Uint8Array> {
+    for await (const piece of content) {
+      read += piece.length;
+      yield piece;
+    }
+  }
+  async function* pieces(): AsyncGenerator<Piece> {
+    const deflate = (): AsyncIterable<Uint8Array> =>
+      pipeline(counted(), createDeflate({ level, chunkSize: pieceSize }), () => undefined);
+    for await (const piece of level === 0 ? counted() : deflate()) yield ok(piece);
+  }
+  return { size: 0, read: () => read, pieces, close: async () => undefined };
+}
+
+/** The content of a zlib stream. */
+export function inflateStream(content: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
+  return pipeline(content, createInflate({ chunkSize: pieceSize }), () => undefined);
 }
 
 /**

@@ -22,6 +22,8 @@ export interface Host {
   readonly place: Place;
   readonly port: number;
   readonly pki: Record<"root" | "server" | "alice" | "bob" | "charlie", Holder>;
+  /** What the endpoint logged. */
+  readonly log: () => string;
   /** Stops the endpoint. */
   readonly close: () => Promise<void>;
 }
@@ -36,6 +38,7 @@ export async function openHost(place: Place = openScripted("exec sleep 1000")): 
     writeFileSync(path, content);
     return path;
   };
+  let log = "";
   const endpoint = expectOk(
     await startEndpoint({
       ca: file("cacert.pem", encodeCertificates([pki.root.certificate.raw])),
@@ -44,12 +47,12 @@ export async function openHost(place: Place = openScripted("exec sleep 1000")): 
       tmpdir: place.tmpdir,
       host: "127.0.0.1",
       port: 0,
-      log: createLog("endpoint", 0, { write: () => undefined }),
+      log: createLog("endpoint", 1, { write: (line: string) => (log += line) }),
     }),
   );
   const close = (): Promise<void> => endpoint.close(0);
   onTestFinished(close);
-  return { place, port: endpoint.port, pki, close };
+  return { place, port: endpoint.port, pki, log: () => log, close };
 }
 
 type SessionCommand = Extract<Command, { kind: "session" }>;
