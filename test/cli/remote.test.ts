@@ -138,6 +138,16 @@ test("run certificate sends from --data what the certificate leaves out", async 
   expect(whole.ok && hex(whole.value)).toBe(readFileSync(image).toString("hex"));
 });
 
+test("run certificate follows a subscription to its end", async () => {
+  await say("stats --csr -n counted".split(" "), folder);
+  await say("sign bob.pem db bob.key counted.req".split(" "), folder);
+  const subscribed = answer({ kind: "success", success: { kind: "string", text: "subscribed" } });
+  const { port } = await started({ act: (socket) => socket.end(subscribed) });
+  const line = `certificate counted.pem counted.key -d 127.0.0.1:${port}`;
+  const { status, stdout } = await say(line.split(" "), folder);
+  expect([status, stdout]).toEqual([0, "host [unikernel: :]: success: subscribed\n"]);
+});
+
 test("run certificate refuses --data where the certificate leaves nothing out", async () => {
   const line = `certificate web.pem web.key -d 127.0.0.1:${await closedPort()} --data ${image}`;
   const { status, stderr } = await say(line.split(" "), folder);
