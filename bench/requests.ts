@@ -1,0 +1,159 @@
+/**
+ * Requests a second: over TLS with a handshake each, over sessions, over the
+ * daemon's own sockets.
+ *
+ * @module
+ */
+import { once } from "node:events";
+import { connect as connectUnix, type Socket } from "node:net";
+import { join } from "node:path";
+import { connect, createSecureContext } from "node:tls";
+import { Session } from "../src/client/session.ts";
+import { encodeFrame, HeaderReader } from "../src/codec/frame.ts";
+import { encodeWire } from "../src/codec/wire.ts";
+import type { Command } from "../src/core/command.ts";
+import { parseName } from "../src/core/name.ts";
+import { connectRemote } from "../src/host/client_tls.ts";
+import type { Figure } from "./figure.ts";
+import type { Host } from "./hosts.ts";
+import { load } from "./load.ts";
+import type { Pki } from "./pki.ts";
+import { startOwn, stop } from "./processes.ts";
+
+const info: Command = { kind: "unikernel-info", form: "current" };
+
+/** One command a handshake, its certificate made before. */
+export function measureHandshake(host: Host, pki: Pki, time: number): Promise<Figure> {
+  const context = createSecureContext({ ...pki.present(info), ca: [], minVersion: "TLSv1.3" });
+  const what = `one command a handshake, ${pki.type}`;
+  return load({ part: "TLS", what, who: host.who, pids: host.pids, time, parallel: 8 }, async () => {
+    const options = { port: host.port, host: "127.0.0.1", secureContext: context, rejectUnauthorized: false };
+    await replyOf(connect(options));
+  });
+}
+
+/** Many commands a connection, so many under way on each. */
+export async function measureSession(host: Host, pki: Pki, connections: number, time: number): Promise<Figure> {
+  const { cert: chain, key } = pki.present({ kind: "session" }, ".");
+  const sessions: Session[] = [];
+  for (let index = 0; index < connections; index++) {
+    const peer = {
+      host: "127.0.0.1",
+      port: host.port,
+      chain,
+      key,
+      anchor: pki.root.certificate,
+      now: Date.now(),
+      settle: false,
+    };
+    const connection = await connectRemote(peer);
+    if (!connection.ok) throw new Error(connection.error.kind);
+    sessions.push(new Session(connection.value));
+  }
+  const name = parseName(":vm");
+  if (!name.ok) throw new Error(name.error.kind);
+  const what = `session, ${connections} ${connections === 1 ? "connection" : "connections"}, pipelined`;
+  const figure = await load(
+    { part: "TLS", what, who: host.who, pids: host.pids, time, parallel: connections * depth },
+    async (worker) => {
+      const reply = await sessions[worker % connections]?.ask(name.value, info);
+      if (reply?.payload.kind !== "success") throw new Error(JSON.stringify(reply?.payload));
+    },
+  );
+  for (const session of sessions) session.retire();
+  return figure;
+}
+
+/** A Node server that does nothing but to send back what comes. */
+export async function openEcho(folder: string): Promise<{ readonly host: Host; readonly path: string }> {
+  const path = join(folder, "echo.sock");
+  const { child } = await startOwn("bench/bare_echo.js", [path], /./);
+  const pids = child.pid === undefined ? [] : [child.pid];
+  return { host: { who: "node", port: 0, tmpdir: folder, pids, close: () => stop(child) }, path };
+}
+
+export function socketOf({ tmpdir }: Host): string {
+  return join(tmpdir, "util/vmmd.sock");
+}
+
+/** A connection for each request; four at once, as albatross refuses more that wait. */
+export function measureConnects({ who, pids }: Host, path: string, time: number): Promise<Figure> {
+  const question = frame(":vm", info);
+  return load({ part: "unix socket", what: "a connection a request", who, pids, time, parallel: 4 }, async () => {
+    const socket = connectUnix(path);
+    socket.write(question);
+    await replyOf(socket);
+  });
+}
+
+/** One request after the other on one connection: that of albatross stays open behind an accepted policy only. */
+export async function measureOneConnection({ who, pids }: Host, path: string, time: number): Promise<Figure> {
+  const policy = { unikernels: 1, cpuids: [0], memory: 32, bridges: [] };
+  const question = frame("bench:", { kind: "policy-add", policy });
+  const batch = Buffer.concat(Array.from({ length: depth }, () => question));
+  const socket = connectUnix(path);
+  await once(socket, "connect");
+  const counter = new Counter(socket);
+  const figure = await load({ part: "unix socket", what: "one connection", who, pids, time, parallel: 1 }, async () => {
+    socket.write(batch);
+    await counter.count(depth);
+  });
+  socket.destroy();
+  const { perSecond = 0, cpuMicros = 0, milliseconds = 0 } = figure;
+  return { ...figure, perSecond: perSecond * depth, cpuMicros: cpuMicros / depth, milliseconds: milliseconds / depth };
+}
+
+function frame(target: string, command: Command): Uint8Array {
+  const name = parseName(target);
+  if (!name.ok) throw new Error(name.error.kind);
+  return encodeFrame(
+    encodeWire({ header: { version: 5, sequence: 1n, name: name.value }, payload: { kind: "command", command } }),
+  );
+}
+
+/** Resolves when one message has come, and the connection is closed. */
+async function replyOf(socket: Socket): Promise<void> {
+  const counter = new Counter(socket);
+  await counter.count(1);
+  socket.destroy();
+}
+
+/** Counts messages without reading them. */
+class Counter {
+  #seen = 0;
+  #wanted = Number.POSITIVE_INFINITY;
+  #missing = 0;
+  #header = new HeaderReader();
+  #done: (error?: Error) => void = () => undefined;
+
+  constructor(socket: Socket) {
+    socket.on("data", (piece: Buffer) => this.#take(piece));
+    socket.on("error", (error) => this.#done(error));
+    socket.on("close", () => this.#done(new Error("closed without a reply")));
+  }
+
+  count(more: number): Promise<void> {
+    this.#wanted = this.#seen + more;
+    return new Promise((resolve, reject) => {
+      this.#done = (error) => (error === undefined ? resolve() : reject(error));
+    });
+  }
+
+  #take(piece: Buffer): void {
+    for (let at = 0; at < piece.length; ) {
+      if (this.#missing === 0) {
+        at += this.#header.push(piece, at);
+        this.#missing = this.#header.take() ?? 0;
+        continue;
+      }
+      const step = Math.min(this.#missing, piece.length - at);
+      this.#missing -= step;
+      at += step;
+      if (this.#missing === 0) this.#seen += 1;
+    }
+    if (this.#seen >= this.#wanted) this.#done();
+  }
+}
+
+/** Commands under way on one connection. */
+const depth = 64;
