@@ -64,6 +64,7 @@ export function boolean(value: boolean): Der {
 
 /** An INTEGER, minimal. A number must be an integer. */
 export function integer(value: number | bigint): Der {
+  if (typeof value === "number" && value >= 0 && value < 0x80) return primitive(tags.integer, Uint8Array.of(value));
   let rest = BigInt(value);
   const bytes: number[] = [];
   do {

@@ -7,7 +7,7 @@ import type { ChainRequest, Level } from "../core/command.ts";
 import { maxDepth } from "../core/name.ts";
 import { readCommand, writeCommand } from "./command.ts";
 import { type Reader, tags } from "./der.ts";
-import { boolean, type Der, octets, sequence, sequenceOf, text } from "./der_writer.ts";
+import { boolean, type Der, encodeDer, encoded, octets, sequence, sequenceOf, text } from "./der_writer.ts";
 import { readLabel } from "./name.ts";
 import { readPolicy, writePolicy } from "./policy.ts";
 import { readGeneralizedTime, writeGeneralizedTime } from "./time.ts";
@@ -30,13 +30,22 @@ export function readRequest(reader: Reader): ChainRequest {
 
 export function writeRequest(request: ChainRequest): Der {
   return sequence(
-    sequenceOf(request.levels, writeLevel),
+    writeLevels(request.levels),
     octets(request.leaf),
     request.label === undefined ? undefined : text(request.label),
     writeGeneralizedTime(request.expires),
     writeCommand(request.command),
     boolean(request.imageFollows),
   );
+}
+
+/** Those of a session are the same for every command: they are laid out once. */
+function writeLevels(levels: ChainRequest["levels"]): Der {
+  const known = written.get(levels);
+  if (known !== undefined) return known;
+  const der = encoded(encodeDer(sequenceOf(levels, writeLevel)));
+  written.set(levels, der);
+  return der;
 }
 
 function readLevel(reader: Reader): Level {
@@ -63,3 +72,5 @@ function readSha256(reader: Reader): Uint8Array {
   const digest = reader.octets();
   return digest.length === 32 ? digest : reader.fail("value-refused");
 }
+
+const written = new WeakMap<ChainRequest["levels"], Der>();
