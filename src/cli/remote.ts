@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { describeTls } from "../client/describe.ts";
+import { describeTls, unanswered } from "../client/describe.ts";
 import type { Destination } from "../client/destination.ts";
 import type { Credentials } from "../client/leaf.ts";
 import { err, ok, type Result } from "../core/result.ts";
@@ -45,7 +45,9 @@ export async function execute(environment: Environment, options: Logging, errand
     return { ...failure, text: `${host} port ${port}: ${failure.text}` };
   }
   inform(environment, options, `connected to ${host} port ${port}`);
-  return carryOut(environment, options, connection.value, errand);
+  const outcome = await carryOut(environment, options, connection.value, errand);
+  // Without a word: how albatross's endpoint refuses.
+  return outcome === unanswered ? { ...unanswered, status: "refused" } : outcome;
 }
 
 /** Sends what follows the command, which is on its way, then hears what comes of it. */
