@@ -114,7 +114,7 @@ test("run inflates a compressed dump, however it is cut", async () => {
     socket.end(Buffer.concat([headOf(true), ...pieces.slice(0, -1), endOf])),
   );
   expect(await run("dump-block dev:disk")).toMatchObject({ status: 0, stderr: "" });
-  expect(readFileSync(join(folder, saved))).toEqual(content);
+  expect(readFileSync(join(folder, saved)).equals(content)).toBe(true);
 });
 
 test.for([false, true])("run saves an image that came whole, compressed: %s", async (compressed) => {
@@ -179,7 +179,9 @@ test.for([0, 1, 9])("run sends a file's content behind set-block at level %d, an
   const sent = taken(received[0]);
   const command = level === 0 ? "00" : "ff";
   expect(sent.frame).toBe(`0000002430223017020105040800000000000000000c086465763a6469736ba007a505a7030101${command}`);
-  expect([sent.ended, sent.content]).toEqual([true, level === 0 ? content : deflateSync(content, { level })]);
+  expect(sent.ended).toBe(true);
+  const wanted = level === 0 ? content : deflateSync(content, { level });
+  expect(wanted.equals(sent.content)).toBe(true);
 });
 
 test("run sends nothing but the end for an empty file", async () => {
