@@ -47,9 +47,13 @@ const parts: Readonly<Record<string, (place: Place) => Promise<readonly Figure[]
   sockets: async ({ folder, hosts, time }) => {
     const echo = await openEcho(folder);
     try {
-      const all = [...hosts.map((host) => ({ host, path: socketOf(host) })), echo];
-      const connects = await each(all, ({ host, path }) => measureConnects(host, path, time));
-      return [...connects, ...(await each(all, ({ host, path }) => measureOneConnection(host, path, time)))];
+      const connects = await each([...hosts, echo.host], (host) =>
+        measureConnects(host, host.who === "node" ? echo.path : socketOf(host, "vmmd"), time),
+      );
+      const ones = await each([...hosts, echo.host], (host) =>
+        measureOneConnection(host, host.who === "node" ? echo.path : socketOf(host, "stat"), time),
+      );
+      return [...connects, ...ones];
     } finally {
       await echo.host.close();
     }

@@ -22,7 +22,12 @@ export interface Host {
   close(): Promise<void>;
 }
 
-export const hasAlbatross: boolean = onPath(["albatrossd", "albatross-console", "albatross-tls-endpoint"]);
+export const hasAlbatross: boolean = onPath([
+  "albatrossd",
+  "albatross-console",
+  "albatross-stats",
+  "albatross-tls-endpoint",
+]);
 
 /** Those that are here. */
 export async function openHosts(folder: string, pki: Pki): Promise<readonly Host[]> {
@@ -58,9 +63,10 @@ async function openAlbatross(folder: string, pki: Pki): Promise<Host> {
   ): Promise<ChildProcess> => startOther(program, ["-q", `--tmpdir=${tmpdir}`, ...words], log, answers(where));
   const console = await up("albatross-console", [], { path: join(tmpdir, "util/console.sock") });
   const daemon = await up("albatrossd", [`--dbdir=${dbdir}`], { path: join(tmpdir, "util/vmmd.sock") });
+  const stats = await up("albatross-stats", [], { path: join(tmpdir, "util/stat.sock") });
   const words = ["--ip=127.0.0.1", `--port=${port}`, ...pki.write(folder)];
   const endpoint = await up("albatross-tls-endpoint", words, { port, host: "127.0.0.1" });
-  return host("albatross", port, tmpdir, [console, daemon, endpoint]);
+  return host("albatross", port, tmpdir, [console, daemon, stats, endpoint]);
 }
 
 function host(who: Host["who"], port: number, tmpdir: string, children: readonly ChildProcess[]): Host {

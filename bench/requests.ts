@@ -72,8 +72,9 @@ export async function openEcho(folder: string): Promise<{ readonly host: Host; r
   return { host: { who: "node", port: 0, tmpdir: folder, pids, close: () => stop(child) }, path };
 }
 
-export function socketOf({ tmpdir }: Host): string {
-  return join(tmpdir, "util/vmmd.sock");
+/** One of a host's sockets. */
+export function socketOf({ tmpdir }: Host, name: "vmmd" | "stat"): string {
+  return join(tmpdir, `util/${name}.sock`);
 }
 
 /** A connection for each request. One whose backlog is full is asked again, as albatross's often is. */
@@ -93,21 +94,18 @@ export function measureConnects({ who, pids }: Host, path: string, time: number)
   return load({ part: "unix socket", what: "a connection a request", who, pids, time, parallel: 4 }, one);
 }
 
-/** One request after the other on one connection: that of albatross stays open behind an accepted policy only. */
+/** One request after the other, on the socket that stays open: that of statistics. */
 export async function measureOneConnection({ who, pids }: Host, path: string, time: number): Promise<Figure> {
-  const policy = { unikernels: 1, cpuids: [0], memory: 32, bridges: [] };
-  const question = frame("bench:", { kind: "policy-add", policy });
-  const batch = Buffer.concat(Array.from({ length: depth }, () => question));
+  const question = frame(":bench", { kind: "stats-remove" });
   const socket = connectUnix(path);
   await once(socket, "connect");
   const counter = new Counter(socket);
   const figure = await load({ part: "unix socket", what: "one connection", who, pids, time, parallel: 1 }, async () => {
-    socket.write(batch);
-    await counter.count(depth);
+    socket.write(question);
+    await counter.count(1);
   });
   socket.destroy();
-  const { perSecond = 0, cpuMicros = 0, milliseconds = 0 } = figure;
-  return { ...figure, perSecond: perSecond * depth, cpuMicros: cpuMicros / depth, milliseconds: milliseconds / depth };
+  return figure;
 }
 
 function frame(target: string, command: Command): Uint8Array {

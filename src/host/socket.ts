@@ -58,16 +58,28 @@ export async function listenUnix(
   return ok({ close: () => close(server, open) });
 }
 
-/** A connection read on demand: frames first, then perhaps a stream; what was not asked for stays in the kernel. */
+/** A connection read on demand: frames first, then perhaps a stream; what was not asked for stays in the kernel, but for a little. */
 export class Inbox {
-  readonly #pieces: AsyncIterator<Buffer>;
+  readonly #socket: Socket;
   readonly #frames: FrameReader;
-  #rest: Uint8Array = new Uint8Array(0);
+  readonly #pieces: Uint8Array[] = [];
+  /** Bytes of the pieces. */
+  #held = 0;
+  #over = false;
+  /** An upload that nobody wants any more may still be read while the rest is thrown away. */
+  #waiting: (() => void)[] = [];
+  #rest: Uint8Array = nothing;
 
   /** @param largest - bytes of the largest frame that is taken */
   constructor(socket: Socket, largest: number) {
-    this.#pieces = socket.iterator({ destroyOnReturn: false });
+    this.#socket = socket;
     this.#frames = new FrameReader(largest);
+    const finish = (): void => {
+      this.#over = true;
+      this.#wake();
+    };
+    socket.on("data", (piece: Uint8Array) => this.#take(piece));
+    socket.on("end", finish).on("close", finish);
   }
 
   /** The next frame; undefined where the connection ends first. */
@@ -114,21 +126,42 @@ export class Inbox {
     while ((await this.#next()) !== undefined);
   }
 
+  #take(piece: Uint8Array): void {
+    this.#pieces.push(piece);
+    this.#held += piece.length;
+    if (this.#held >= readAhead) this.#socket.pause();
+    this.#wake();
+  }
+
+  #wake(): void {
+    if (this.#waiting.length === 0) return;
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const wake of waiting) wake();
+  }
+
   /** Bytes that have not been looked at; undefined at the end of the connection, however it ends. */
   async #next(): Promise<Uint8Array | undefined> {
     if (this.#rest.length > 0) {
       const rest = this.#rest;
-      this.#rest = new Uint8Array(0);
+      this.#rest = nothing;
       return rest;
     }
-    try {
-      const { value, done } = await this.#pieces.next();
-      return done === true ? undefined : value;
-    } catch {
-      return undefined;
+    while (this.#pieces.length === 0 && !this.#over) {
+      await new Promise<void>((resolve) => this.#waiting.push(resolve));
     }
+    const piece = this.#pieces.shift();
+    if (piece === undefined) return undefined;
+    if (this.#held >= readAhead) this.#socket.resume();
+    this.#held -= piece.length;
+    return piece;
   }
 }
+
+const nothing = new Uint8Array(0);
+
+/** Bytes that are read before they are asked for: a few pieces of a stream. */
+const readAhead: number = 128 * 1024;
 
 /** Whether a server answers on the socket. */
 function answers(path: string): Promise<boolean> {
