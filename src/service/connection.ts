@@ -83,11 +83,17 @@ export class Connection {
 
   /** Ends the connection when everything is written, and when the peer ends it too or has had its time. */
   async close(): Promise<void> {
-    const late = setTimeout(() => this.socket.destroy(), lingering);
-    this.socket.end();
-    await this.inbox.drain();
+    const { socket } = this;
+    const ended = this.inbox.drain();
+    // A peer that has ended its side may still have much to read: each piece that it takes gives it more time.
+    socket.setTimeout(lingering, () => socket.destroy());
+    await new Promise<void>((resolve) => {
+      socket.once("close", resolve).end(resolve);
+    });
+    const late = setTimeout(() => socket.destroy(), lingering);
+    await ended;
     clearTimeout(late);
-    this.socket.destroy();
+    socket.destroy();
   }
 }
 
@@ -100,5 +106,5 @@ const unknown: Header = { version: 5, sequence: 0n, name: { path: root } };
  */
 const maxUnread: number = 2 * 1024 * 1024;
 
-/** Milliseconds that a peer has for reading its answer and closing. */
+/** Milliseconds that a peer has for reading some of its answer, and for closing after it. */
 const lingering = 10_000;
