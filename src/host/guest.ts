@@ -78,6 +78,7 @@ export async function startGuest(start: GuestStart): Promise<Result<Guest, Guest
   child.unref();
   const identity = await readReport(child);
   if (!identity.ok) {
+    killGroup(child);
     removeFiles(files);
     return identity;
   }
@@ -171,7 +172,8 @@ function readReport(child: ChildProcess): Promise<Result<ProcessIdentity, GuestE
       resolve(result);
     };
     child.once("error", (error: NodeJS.ErrnoException) => finish(err({ kind: "shim-failed", code: error.code ?? "" })));
-    const pipe = child.stdio[3];
+    // Without a descriptor left there are no pipes, whatever Node's types say; the error follows.
+    const pipe = (child as Partial<ChildProcess>).stdio?.[3];
     pipe?.on("data", (bytes: Buffer) => {
       text += bytes.toString("latin1");
     });
@@ -180,6 +182,16 @@ function readReport(child: ChildProcess): Promise<Result<ProcessIdentity, GuestE
       finish(pid > 0 ? ok({ pid, start }) : err({ kind: "shim-silent", limit: reportLimit }));
     });
   });
+}
+
+/** Ends a shim that did not report, and the tender that it may have started. */
+function killGroup({ pid }: ChildProcess): void {
+  if (pid === undefined) return;
+  try {
+    process.kill(-pid, "SIGKILL");
+  } catch (thrown) {
+    errnoOf(thrown);
+  }
 }
 
 /** Resolves when the process has ended: at once when its shim tells, else at the next look. */

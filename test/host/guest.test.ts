@@ -9,6 +9,7 @@ import {
   readlinkSync,
   writeFileSync,
 } from "node:fs";
+import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { env } from "node:process";
 import { expect, onTestFinished, test, vi } from "vitest";
@@ -17,12 +18,15 @@ import { type ConsoleInput, openConsole } from "../../src/host/fifo.ts";
 import { adoptGuests, forgetGuest, type Guest, startGuest, stopGuest } from "../../src/host/guest.ts";
 import { prepareImages, receiveImage } from "../../src/host/image.ts";
 import { isAlive, kill, readProcess } from "../../src/host/proc.ts";
+import { run } from "../../src/host/run.ts";
 import { expectError, expectOk, isRoot, name, readText, temporaryFolder, until } from "./folder.ts";
 
 // A busy machine is slow to start programs, and an orphan ends when init has time for it.
 vi.setConfig({ testTimeout: 30_000 });
 
 const vm = name("alice:vm");
+/** As it is built: the test below runs it in a process of its own. */
+const guestModule = join(import.meta.dirname, "../../dist/src/host/guest.js");
 const { PATH = "" } = env;
 const hasSpt = spawnSync("solo5-spt", ["--version"]).status === 0;
 
@@ -55,6 +59,34 @@ test.for([
   const place = await openPlace();
   const guest = await place.start(["sh", "-c", `exit ${code}`]);
   expect(await guest.exited).toEqual(status);
+});
+
+test("startGuest leaves no tender behind a shim that was killed before it reported", async () => {
+  const place = await openPlace();
+  await mkdir(place.runDir);
+  // Without a reader it stops the shim between the tender's start and the report.
+  expectOk(await run(["mkfifo", place.file("pid.new")]));
+  const argv = ["sh", "-c", 'echo $$ >"$0"; sleep 0.2; kill -9 $PPID; exec sleep 60', place.file("tender")];
+  const begun = await startGuest({ name: vm, argv, fifo: place.input.path, runDir: place.runDir, note: "" });
+  expect(expectError(begun).kind).toBe("shim-silent");
+  const tender = Number(readText(place.file("tender")));
+  await until(() => readProcess(tender) === undefined);
+});
+
+test("startGuest tells of a process that has no descriptor left", () => {
+  const script = `
+    import { openSync, closeSync, mkdirSync, writeFileSync } from "node:fs";
+    import { startGuest } from ${JSON.stringify(guestModule)};
+    const name = { path: [], label: "x" };
+    const start = { name, argv: ["true"], fifo: "/dev/null", runDir: process.argv[1], note: "" };
+    const held = [];
+    try { for (;;) held.push(openSync("/dev/null", "r")); } catch {}
+    closeSync(held.pop());
+    console.log(JSON.stringify(await startGuest(start)));`;
+  const limited = 'ulimit -n 64; exec "$@"';
+  const node = [process.execPath, "--input-type=module", "-e", script, temporaryFolder()];
+  const { stdout } = spawnSync("sh", ["-c", limited, "sh", ...node], { encoding: "utf8" });
+  expect(JSON.parse(stdout)).toEqual({ ok: false, error: { kind: "shim-failed", code: "EMFILE" } });
 });
 
 test("startGuest of a program that is missing ends with 127 and says so on the console", async () => {
