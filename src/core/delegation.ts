@@ -12,7 +12,7 @@ import type { Level } from "./command.ts";
 import { isWithin, type Path } from "./name.ts";
 import { excess, type Policy, samePolicy } from "./policy.ts";
 import type { Refusal } from "./refusal.ts";
-import { findGrant, findPolicy, grantsTo, type Resources } from "./resources.ts";
+import { empty, findGrant, findPolicy, grantsTo, type Resources } from "./resources.ts";
 import { err, ok, type Result } from "./result.ts";
 import { type Grant, type GrantChange, nodeAt, updateAt, walk, withGrant } from "./trie.ts";
 
@@ -119,21 +119,32 @@ function aboveAllows<U>(resources: Resources<U>, path: Path, policy: Policy): Re
   return undefined;
 }
 
-/** Room for one more policy below the first level, by evicting the least recently used empty one where it is full. */
+/**
+ * Room for one more policy below the first level, by evicting the least recently used empty one where it is full: one of
+ * its siblings or below them, where there is any. With a policy goes the memory of how new it was, so that a delegate
+ * who mints without end must not make others' policies go.
+ */
 function makeRoom<U>(granted: Granted<U>, path: Path, chain: Path): Result<Granted<U>, Refusal> {
   if (path.length < 2) return ok(granted);
   const top = path.slice(0, 1);
   const node = nodeAt(granted.resources, top);
   if (node === undefined || node.grants - (node.grant ? 1 : 0) < maxDelegations) return ok(granted);
+  for (let above = path.slice(0, -1); above.length > 0; above = above.slice(0, -1)) {
+    const oldest = leastUsed(granted.resources, above, chain);
+    if (oldest !== undefined) return ok(drop(granted, oldest));
+  }
+  return err({ kind: "too-many-delegations", path: top, limit: maxDelegations });
+}
+
+/** The least recently used of those below `above` that may go. */
+function leastUsed<U>(resources: Resources<U>, above: Path, chain: Path): Path | undefined {
   let oldest: { readonly path: Path; readonly used: number } | undefined;
-  for (const [{ path: at }, { used }] of walk(node, top, { path: evictable })) {
+  for (const [{ path: at }, { used }] of walk(nodeAt(resources, above) ?? empty, above, { path: evictable })) {
     if (at.length > 1 && !isWithin(at, chain) && (oldest === undefined || used < oldest.used)) {
       oldest = { path: at, used };
     }
   }
-  return oldest === undefined
-    ? err({ kind: "too-many-delegations", path: top, limit: maxDelegations })
-    : ok(drop(granted, oldest.path));
+  return oldest?.path;
 }
 
 /** The grant of a node below which there is nothing, unless a local command set it. */

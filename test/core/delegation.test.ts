@@ -1,5 +1,6 @@
 import { beforeAll, expect, test } from "vitest";
 import { insertLevels, insertPolicy, maxDelegations, removePolicy, undoGrants } from "../../src/core/delegation.ts";
+import type { Policy } from "../../src/core/policy.ts";
 import { empty, findPolicy, listPolicies, putBlock, putUnikernel, type Resources } from "../../src/core/resources.ts";
 import type { Demand } from "../../src/core/trie.ts";
 import { chain, name, path, policy } from "./fixture.ts";
@@ -35,6 +36,23 @@ test("insertLevels evicts the least recently used of 1,000 for the next, and tel
   ]);
   expect(next.ok && below(next.value.resources)).toBe(1000);
   expect(next.ok && has(next.value.resources, "alice/sub0")).toBe(true);
+});
+
+test("insertLevels lets a delegate who mints without end evict what is his own: no sibling's policy rolls back", () => {
+  const [wider, narrow] = [policy({ unikernels: 3 }), policy({ unikernels: 1 })];
+  const after = (
+    tree: Resources<string>,
+    ...levels: readonly (readonly [string, Policy, number?])[]
+  ): Resources<string> => {
+    const inserted = insertLevels(tree, chain(["alice", wider], ...levels), below(tree));
+    return inserted.ok ? inserted.value.resources : tree;
+  };
+  let tree = after(after(empty, ["bob", wider, 1]), ["bob", narrow, 2]);
+  for (let index = 0; index < maxDelegations + 10; index++) {
+    tree = after(tree, ["eve", narrow], [`sub${index}`, narrow]);
+  }
+  expect([below(tree), has(tree, `alice/eve/sub${maxDelegations + 9}`)]).toEqual([1000, true]);
+  expect(findPolicy(after(tree, ["bob", wider, 1]), path("alice/bob"))).toEqual(narrow);
 });
 
 test("insertLevels evicts none that has a unikernel, a block device or a policy below it", () => {
