@@ -35,14 +35,20 @@ export class Connection {
     return undefined;
   }
 
-  /** Sends one message; an image in it is not copied again. */
+  /** Sends one message; an image in it is not copied again. What is sent before the program comes to rest leaves together. */
   send(header: Header, payload: Payload): void {
-    if (this.socket.destroyed) return;
+    const { socket } = this;
+    if (socket.destroyed) return;
     const message = encodeWire({ header, payload });
-    this.socket.cork();
-    this.socket.write(frameHeader(message.length));
-    this.socket.write(message);
-    this.socket.uncork();
+    if (socket.writableCorked === 0) {
+      socket.cork();
+      process.nextTick(() => socket.uncork());
+    }
+    if (message.length < copied) socket.write(encodeFrame(message));
+    else {
+      socket.write(frameHeader(message.length));
+      socket.write(message);
+    }
   }
 
   /** Sends them in one piece. @returns as `push` does */
@@ -105,6 +111,9 @@ const unknown: Header = { version: 5, sequence: 0n, name: { path: root } };
  * a console in an interval (host/fifo) becomes, were its lines of one letter each.
  */
 const maxUnread: number = 2 * 1024 * 1024;
+
+/** Bytes of a message from which on it costs more to copy it than to write its length apart. */
+const copied: number = 16 * 1024;
 
 /** Milliseconds that a peer has for reading some of its answer, and for closing after it. */
 const lingering = 10_000;
