@@ -34,6 +34,8 @@ export function describeRefusal(refusal: Refusal): string {
       return `${describePath(refusal.path)} is a path, and this command needs the name of one thing in it`;
     case "command-unsupported":
       return `the command ${refusal.command} is not served here`;
+    case "too-many-downloads":
+      return `${refusal.limit} downloads wait for the one before them already, try again later`;
     case "shutting-down":
       return "the daemon is shutting down";
     case "host-failed":
@@ -55,6 +57,7 @@ type AboutPolicies =
   | "label-needed"
   | "command-unsupported"
   | "shutting-down"
+  | "too-many-downloads"
   | "host-failed";
 
 /** Refusals about one unikernel or block device. */
@@ -97,7 +100,7 @@ function describeThing(refusal: Exclude<Refusal, { kind: AboutPolicies }>): stri
     case "argument-not-text":
       return `argument ${refusal.index + 1} holds a byte that no command line can carry`;
     case "mac-taken":
-      return `MAC address ${printMac(refusal.mac)} is taken on bridge ${refusal.bridge} by unikernel ${printName(refusal.by)}, give another one with --net=[name:]bridge@mac`;
+      return `MAC address ${printMac(refusal.mac)} is taken on bridge ${refusal.bridge}${refusal.by ? ` by unikernel ${printName(refusal.by)}` : ""}, give another one with --net=[name:]bridge@mac`;
     case "devices-differ":
       return `the image's manifest declares ${describeDevices(refusal.type, refusal.declared)}, given ${refusal.given.length > 1 ? "are" : "is"} ${describeDevices(refusal.type, refusal.given)}`;
     case "image-too-large":

@@ -23,7 +23,7 @@ export function claimMacs(macs: Macs, name: Name, devices: readonly Attached[]):
     const { bridge, mac } = device;
     const by = lookup(claimed, key(bridge, mac));
     const taken = by !== undefined && (!sameName(by, name) || own.has(key(bridge, mac)));
-    if (taken) return err({ kind: "mac-taken", bridge, mac, by });
+    if (taken) return err({ kind: "mac-taken", bridge, mac, ...(sharesDelegate(name, by) ? { by } : {}) });
     own.add(key(bridge, mac));
     claimed = insert(claimed, key(bridge, mac), name);
   }
@@ -40,6 +40,11 @@ export function releaseMacs(macs: Macs, name: Name, devices: readonly Attached[]
     if (by !== undefined && sameName(by, name)) rest = remove(rest, at);
   }
   return rest;
+}
+
+/** Whether both are below one first-level delegate, or `asking` is at the root, whose holder may see everything. */
+function sharesDelegate(asking: Name, other: Name): boolean {
+  return asking.path.length === 0 || asking.path[0] === other.path[0];
 }
 
 function key(bridge: string, mac: Uint8Array): string {

@@ -66,12 +66,15 @@ export type Refusal =
   | { readonly kind: "memory-zero" }
   | { readonly kind: "arguments-too-long"; readonly length: number; readonly limit: number }
   | { readonly kind: "argument-not-text"; readonly index: number }
-  | { readonly kind: "mac-taken"; readonly bridge: string; readonly mac: Uint8Array; readonly by: Name }
+  /** Without `by` where that is none of the asker's business. */
+  | { readonly kind: "mac-taken"; readonly bridge: string; readonly mac: Uint8Array; readonly by?: Name }
   | DeviceMismatch
   | ImageRefusal
   | TenderRefusal
   | { readonly kind: "command-unsupported"; readonly command: string }
   | { readonly kind: "shutting-down" }
+  /** So many whole images wait to be sent to the same delegate already. */
+  | { readonly kind: "too-many-downloads"; readonly limit: number }
   /** What the machine could not do; `problem` is the host's own sentence. */
   | { readonly kind: "host-failed"; readonly doing: string; readonly problem: string };
 

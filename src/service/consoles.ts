@@ -65,10 +65,20 @@ export class Consoles {
     if (kept === undefined) return;
     kept.state = "ended";
     this.#ended.add(key);
-    for (const oldest of this.#ended) {
-      if (this.#ended.size <= maxEnded) break;
-      this.#drop(oldest);
+    while (this.#ended.size > maxEnded) this.#drop(this.#leastMissed());
+  }
+
+  /** Of the first-level delegate that has the most of what ended, what ended the longest ago: nobody crowds others out. */
+  #leastMissed(): string {
+    const oldest = new Map<string, { readonly key: string; count: number }>();
+    for (const key of this.#ended) {
+      const [owner = ""] = this.#consoles.get(key)?.name.path ?? [];
+      const first = oldest.get(owner) ?? { key, count: 0 };
+      first.count += 1;
+      oldest.set(owner, first);
     }
+    const [most] = [...oldest.values()].sort((a, b) => b.count - a.count);
+    return most?.key ?? "";
   }
 
   /** Whether there is or was a unikernel of that name that we know of. */

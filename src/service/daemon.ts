@@ -25,6 +25,7 @@ import { sendContent } from "./download.ts";
 import type { EventLog } from "./event_log.ts";
 import type { Meter } from "./statistics.ts";
 import { StatisticsSession } from "./statistics_commands.ts";
+import { maxWaiting, Turns, turnOf } from "./turns.ts";
 
 /** A request that the supervisor has and has not answered. */
 interface Waiting {
@@ -50,6 +51,7 @@ export class Daemon {
   readonly #collectors: Collectors;
   readonly #log: Log;
   readonly #waiting: Map<ClientId, Waiting> = new Map();
+  readonly #downloads = new Turns(maxWaiting);
   #clients = 0;
 
   constructor(runner: () => Runner, { consoles, events, meter, collectors }: Services, log: Log) {
@@ -189,6 +191,24 @@ export class Daemon {
    * @param imageFollows - whether an image comes as a stream behind the frame
    */
   async #ask(connection: Connection, header: Header, request: Request, imageFollows = false): Promise<Reply> {
+    const whose = turnOf(request);
+    if (whose === undefined) return this.#answer(connection, header, request, imageFollows);
+    const end = await this.#downloads.take(whose);
+    if (end === undefined) {
+      const reply: Reply = { ok: false, refusal: { kind: "too-many-downloads", limit: maxWaiting } };
+      connection.send(header, replyPayload(reply));
+      return reply;
+    }
+    try {
+      const reply = await this.#answer(connection, header, request, imageFollows);
+      await connection.drained();
+      return reply;
+    } finally {
+      end();
+    }
+  }
+
+  async #answer(connection: Connection, header: Header, request: Request, imageFollows: boolean): Promise<Reply> {
     this.#clients += 1;
     const client = this.#clients;
     const upload = uploadOf(connection, request.command, imageFollows);

@@ -25,7 +25,8 @@ export class EventLog {
 
   /** Answers, and tells what happens at and below the name until either side closes. */
   async serve(connection: Connection, header: Header, name: Name): Promise<void> {
-    if (this.#watchers.size >= maxWatchers) {
+    const neighbours = [...this.#watchers].filter((other) => other.name.path[0] === name.path[0]);
+    if (neighbours.length >= maxWatchers) {
       return connection.fail(header, `${maxWatchers} watch already, more are not let in`);
     }
     connection.send(header, { kind: "success", success: { kind: "string", text: "subscribed" } });
@@ -41,5 +42,5 @@ function covers(watched: Name, name: Name): boolean {
   return watched.label === undefined ? isWithin(watched.path, name.path) : sameName(watched, name);
 }
 
-/** Every start and end is written to each of them. */
+/** Of one first-level delegate, or of the root: every start and end is written to each of them. */
 const maxWatchers = 100;

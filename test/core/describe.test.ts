@@ -63,6 +63,7 @@ const refusals: OneOfEach<Refusal> = {
   "tender-unusable": { kind: "tender-unusable", tender: "hvt", problem: "it does not start" },
   "command-unsupported": { kind: "command-unsupported", command: "stats-add" },
   "shutting-down": { kind: "shutting-down" },
+  "too-many-downloads": { kind: "too-many-downloads", limit: 8 },
   "host-failed": { kind: "host-failed", doing: "making a tap device", problem: "no such bridge" },
 };
 

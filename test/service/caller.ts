@@ -12,7 +12,7 @@ export class Caller {
   readonly wires: Wire[] = [];
   /** Resolves when the daemon has closed. */
   readonly closed: Promise<void>;
-  readonly #reader = new FrameReader();
+  readonly #reader = new FrameReader(maxReply);
   #read = 0;
   #over = false;
 
@@ -108,3 +108,6 @@ export async function until(
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
 }
+
+/** Bytes: an image that is got. */
+const maxReply: number = 64 * 1024 * 1024;

@@ -1,0 +1,44 @@
+/**
+ * Turns: of those who share a key, one at a time, and only so many who wait.
+ *
+ * A reply that is a whole image is in memory until its client has read it, and
+ * costs a CPU while it is compressed: of one delegate's there is one.
+ *
+ * @module
+ */
+import type { Request } from "../core/state.ts";
+
+/** Whose turn a request takes, where its reply is large: its first-level delegate's; local clients share one. */
+export function turnOf({ command, levels }: Request): string | undefined {
+  const large = command.kind === "unikernel-get" || (command.kind === "block-dump" && command.form === "old");
+  return large ? (levels[0]?.label ?? "") : undefined;
+}
+
+/** Downloads of one delegate that wait for the one before; each costs its connection and no more. */
+export const maxWaiting = 8;
+
+export class Turns {
+  readonly #most: number;
+  /** Of each key that somebody has: who waits, first come first. */
+  readonly #waiting: Map<string, (() => void)[]> = new Map();
+
+  /** @param most - who may wait behind the one whose turn it is */
+  constructor(most: number) {
+    this.#most = most;
+  }
+
+  /** Resolves when it is one's turn, to what ends it, to be called once; undefined where too many wait already. */
+  async take(key: string): Promise<(() => void) | undefined> {
+    const waiting = this.#waiting.get(key);
+    if (waiting === undefined) this.#waiting.set(key, []);
+    else if (waiting.length >= this.#most) return undefined;
+    else await new Promise<void>((go) => waiting.push(go));
+    return () => this.#end(key);
+  }
+
+  #end(key: string): void {
+    const next = this.#waiting.get(key)?.shift();
+    if (next === undefined) this.#waiting.delete(key);
+    else next();
+  }
+}

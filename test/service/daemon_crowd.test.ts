@@ -1,0 +1,82 @@
+/** One delegate who takes all that there is of something, and what is left for the others. */
+import { expect, vi } from "vitest";
+import type { Command } from "../../src/core/command.ts";
+import { type Caller, told, until } from "./caller.ts";
+import { create, level, type Place, readGuest, scriptTest } from "./lab.ts";
+
+vi.setConfig({ testTimeout: 60_000 });
+
+/** Below a scripted tender any image does. */
+const hello = readGuest("hello.spt");
+const get: Command = { kind: "unikernel-get", level: 0 };
+const log: Command = { kind: "log-subscribe" };
+const inactive: Command = { kind: "console-list-inactive" };
+
+scriptTest("images for one delegate who reads none of them are sent one at a time", "sleep 60", async (place) => {
+  const size = 24 * 1024 * 1024;
+  await place.start();
+  const image = Buffer.concat([hello, Buffer.alloc(size)]);
+  for (const target of ["alice:vm", "mallory:vm"]) await place.ask(target, create(image));
+  const before = process.memoryUsage().rss;
+  const lazy: Caller[] = [];
+  for (let index = 0; index < 9; index++) lazy.push(await asking(place, "mallory", "vm", get, false));
+  await until(async () => told(await (await asking(place, "mallory", "vm", get)).next()) === tooMany, "a refusal");
+  expect(process.memoryUsage().rss - before).toBeLessThan(6 * size);
+  expect(await imageSize(await asking(place, "alice", "vm", get))).toBe(image.length);
+  const [last, ...others] = lazy.toReversed();
+  for (const { socket } of others) socket.destroy();
+  last?.socket.resume();
+  expect(last && (await imageSize(last))).toBe(image.length);
+});
+
+scriptTest("a long answer reaches a peer that has ended its side", "exit 0", async (place) => {
+  await place.start();
+  const devices = Array.from({ length: 40_000 }, () => ({ netif: "service", bridge: "none" }));
+  const caller = await place.call("vmmd");
+  caller.say("vm", { kind: "command", command: create(hello, { bridges: devices }) });
+  const [answer] = await caller.finish();
+  expect(answer?.length).toBeGreaterThan(240_000);
+});
+
+scriptTest("who watches in great numbers keeps nobody else from watching", "sleep 60", async (place) => {
+  await place.start();
+  const many = await Promise.all(Array.from({ length: 101 }, () => asking(place, "mallory", "", log)));
+  await until(() => many.every(({ wires }) => wires.length > 0), "answers");
+  expect(many.filter(({ wires }) => wires.map(told).includes("subscribed"))).toHaveLength(100);
+  expect(told(await (await asking(place, "alice", "", log)).next())).toBe("subscribed");
+});
+
+scriptTest(
+  "who ends many unikernels keeps no other's last words from being read",
+  "echo last; exit 3",
+  async (place) => {
+    await place.start();
+    await place.ask("alice:vm", create(hello, { memory: 16 }));
+    await until(async () => (await namesOf(place, "alice")).length === 1, "its end");
+    for (let index = 0; index < 110; index++) await place.ask(`mallory:vm${index}`, create(hello, { memory: 16 }));
+    await until(async () => (await place.infos("mallory:")).length === 0, "their ends");
+    expect(await namesOf(place, "alice")).toEqual(["vm"]);
+    expect(await namesOf(place, "mallory")).toHaveLength(99);
+  },
+);
+
+const tooMany = "refused: 8 downloads wait for the one before them already, try again later";
+
+async function asking(place: Place, delegate: string, label: string, command: Command, reads = true): Promise<Caller> {
+  const caller = await place.call("chain");
+  if (!reads) caller.socket.pause();
+  caller.ask([level(delegate)], label, command);
+  return caller;
+}
+
+async function namesOf(place: Place, delegate: string): Promise<readonly (string | undefined)[]> {
+  const { payload } = await (await asking(place, delegate, "", inactive)).next();
+  if (payload.kind !== "success" || payload.success.kind !== "consoles") throw new Error(payload.kind);
+  return payload.success.names.map(({ label }) => label);
+}
+
+async function imageSize(caller: Caller): Promise<number | undefined> {
+  const { payload } = await caller.next();
+  if (payload.kind !== "success" || payload.success.kind !== "unikernel-image") return undefined;
+  return payload.success.image.bytes.length;
+}
