@@ -31,7 +31,7 @@ scriptTest("a subscriber that reads gets every line of a burst", `sleep 0.3; seq
   expect(caller.lines()).toEqual(Array.from({ length: 20_000 }, (_, index) => String(1 + index)));
 });
 
-scriptTest("in a flood of tiny lines the daemon answers, and drops only who never reads", "yes", async (place) => {
+scriptTest("in a flood of tiny lines the daemon answers, and drops only who never reads", "exec yes", async (place) => {
   await place.start();
   await place.ask("vm", create(hello));
   const [lazy, diligent] = [await place.listen("vm"), await place.listen("vm")];

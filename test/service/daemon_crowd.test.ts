@@ -12,7 +12,7 @@ const get: Command = { kind: "unikernel-get", level: 0 };
 const log: Command = { kind: "log-subscribe" };
 const inactive: Command = { kind: "console-list-inactive" };
 
-scriptTest("images for one delegate who reads none of them are sent one at a time", "sleep 60", async (place) => {
+scriptTest("images for one delegate who reads none of them are sent one at a time", "exec sleep 60", async (place) => {
   const size = 24 * 1024 * 1024;
   await place.start();
   const image = Buffer.concat([hello, Buffer.alloc(size)]);
@@ -38,7 +38,7 @@ scriptTest("a long answer reaches a peer that has ended its side", "exit 0", asy
   expect(answer?.length).toBeGreaterThan(240_000);
 });
 
-scriptTest("who watches in great numbers keeps nobody else from watching", "sleep 60", async (place) => {
+scriptTest("who watches in great numbers keeps nobody else from watching", "exec sleep 60", async (place) => {
   await place.start();
   const many = await Promise.all(Array.from({ length: 101 }, () => asking(place, "mallory", "", log)));
   await until(() => many.every(({ wires }) => wires.length > 0), "answers");
