@@ -99,6 +99,10 @@ function describeThing(refusal: Exclude<Refusal, { kind: AboutPolicies }>): stri
       return `the arguments are ${refusal.length} characters long together, a tender takes ${refusal.limit}`;
     case "argument-not-text":
       return `argument ${refusal.index + 1} holds a byte that no command line can carry`;
+    case "settings-too-many":
+      return `${refusal.count} ${refusal.what === "codes" ? "exit codes" : "devices"} are given, ${refusal.limit} are the most`;
+    case "boot-partition-too-long":
+      return `the boot partition's name is ${refusal.length} characters long, ${refusal.limit} are the most`;
     case "mac-taken":
       return `MAC address ${printMac(refusal.mac)} is taken on bridge ${refusal.bridge}${refusal.by ? ` by unikernel ${printName(refusal.by)}` : ""}, give another one with --net=[name:]bridge@mac`;
     case "devices-differ":

@@ -66,6 +66,13 @@ export type Refusal =
   | { readonly kind: "memory-zero" }
   | { readonly kind: "arguments-too-long"; readonly length: number; readonly limit: number }
   | { readonly kind: "argument-not-text"; readonly index: number }
+  | {
+      readonly kind: "settings-too-many";
+      readonly what: "devices" | "codes";
+      readonly count: number;
+      readonly limit: number;
+    }
+  | { readonly kind: "boot-partition-too-long"; readonly length: number; readonly limit: number }
   /** Without `by` where that is none of the asker's business. */
   | { readonly kind: "mac-taken"; readonly bridge: string; readonly mac: Uint8Array; readonly by?: Name }
   | DeviceMismatch

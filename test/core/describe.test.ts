@@ -51,6 +51,8 @@ const refusals: OneOfEach<Refusal> = {
   "memory-zero": { kind: "memory-zero" },
   "arguments-too-long": { kind: "arguments-too-long", length: 9999, limit: 8191 },
   "argument-not-text": { kind: "argument-not-text", index: 2 },
+  "settings-too-many": { kind: "settings-too-many", what: "codes", count: 3333, limit: 1111 },
+  "boot-partition-too-long": { kind: "boot-partition-too-long", length: 3333, limit: 1111 },
   "mac-taken": { kind: "mac-taken", bridge: "service", mac, by: vm },
   "devices-differ": { kind: "devices-differ", type: "net", declared: ["a", "b"], given: ["c"] },
   "image-too-large": { kind: "image-too-large", limit: 1111 },

@@ -12,6 +12,12 @@ test.for([
   [{ arguments: ["a", "b\0c"] }, { kind: "argument-not-text", index: 1 }],
   [{ arguments: ["\udc80"] }, { kind: "argument-not-text", index: 0 }],
   [{ arguments: ["x".repeat(8192)] }, { kind: "arguments-too-long", length: 8192, limit: 8191 }],
+  [{ linuxBootPartition: "x".repeat(256) }, { kind: "boot-partition-too-long", length: 256, limit: 255 }],
+  [{ bridges: Array(64).fill({ netif: "a" }) }, { kind: "settings-too-many", what: "devices", count: 64, limit: 63 }],
+  [
+    { failBehaviour: { kind: "restart", codes: Array.from({ length: 257 }, (_, code) => code) } },
+    { kind: "settings-too-many", what: "codes", count: 257, limit: 256 },
+  ],
 ] as const)("checkSettings refuses %j", ([changes, error]) => {
   expect(checkSettings(vm, config(changes))).toEqual({ ok: false, error });
 });
