@@ -16,7 +16,7 @@ import { cpuMicros, residentMegabytes } from "./processes.ts";
 
 type Client = Awaited<ReturnType<typeof connect>>;
 
-export function enter(host: Host, pki: Pki): Promise<Client> {
+function enter(host: Host, pki: Pki): Promise<Client> {
   return connect({
     destination: `127.0.0.1:${host.port}`,
     ca: encodeCertificates([pki.alice.certificate.raw]),
@@ -31,7 +31,7 @@ export async function measureImages(host: Host, pki: Pki, sizes: readonly number
   const figures: Figure[] = [];
   for (const size of sizes) {
     const image = Buffer.concat([readFileSync(guest), randomBytes(size * megabyte)]);
-    const take = (at: number): Promise<void> => client.create(`image${size}-${at}`, { image, memory: 32 });
+    const take = (at: number): Promise<void> => client.create(`image${size}-${at}`, { image, memory: 64 });
     figures.push(await measure(host, "images", `create, ${size} MB`, take));
     for (let at = 0; at < rounds; at++) await client.destroy(`image${size}-${at}`);
   }

@@ -8,6 +8,8 @@ export interface Figure {
   readonly part: string;
   /** What was done. */
   readonly what: string;
+  /** What of another's it is compared with, if not the same. */
+  readonly against?: string;
   /** By whom. */
   readonly who: "fulmar" | "albatross" | "node";
   readonly perSecond?: number;
@@ -39,7 +41,7 @@ export function compare(figures: readonly Figure[]): readonly Compared[] {
   return figures.map((figure) => {
     if (figure.who !== "fulmar") return figure;
     const others = figures.filter(
-      ({ who, part, what }) => who !== "fulmar" && part === figure.part && what === figure.what,
+      ({ who, part, what }) => who !== "fulmar" && part === figure.part && what === (figure.against ?? figure.what),
     );
     const other = others.find(({ who }) => who === "albatross") ?? others[0];
     if (other === undefined) return figure;

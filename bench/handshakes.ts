@@ -8,9 +8,9 @@
  *
  * @module
  */
-import { type ChildProcess, spawn } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
 import { generateKeyPairSync, type KeyObject, randomBytes } from "node:crypto";
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type Server } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -23,6 +23,7 @@ import { type Certificate, parseCertificate } from "../src/x509/certificate.ts";
 import { issueCertificate, type Profile } from "../src/x509/issue.ts";
 import { encodeKey, encodePublicKey } from "../src/x509/keys.ts";
 import { encodeCertificates } from "../src/x509/pem.ts";
+import { cpuMicros, startOwn } from "./processes.ts";
 
 export interface HandshakeFigure {
   readonly bench: string;
@@ -79,13 +80,8 @@ interface Running {
 }
 
 async function start(bench: string, [script = "", ...words]: readonly string[]): Promise<Running> {
-  const path = join(import.meta.dirname, "..", script);
-  const child = spawn(process.execPath, [path, ...words], { stdio: ["ignore", "pipe", "inherit"] });
-  const port = await new Promise<number>((resolve, reject) => {
-    child.once("exit", () => reject(new Error(`${script} does not serve`)));
-    child.stdout?.once("data", (line: Buffer) => resolve(Number(/port (\d+)/.exec(line.toString())?.[1])));
-  });
-  return { bench, child, port };
+  const { child, match } = await startOwn(script, words, /port (\d+)/);
+  return { bench, child, port: Number(match[1]) };
 }
 
 async function load(
@@ -94,7 +90,7 @@ async function load(
   milliseconds: number,
 ): Promise<{ readonly count: number; readonly cpu: number; readonly time: number }> {
   let count = 0;
-  const before = cpuMicros(child.pid ?? 0);
+  const before = cpuMicros([child.pid ?? 0]);
   const begin = performance.now();
   const one = async (): Promise<void> => {
     while (performance.now() - begin < milliseconds) {
@@ -104,7 +100,7 @@ async function load(
   };
   await Promise.all(Array.from({ length: concurrency }, one));
   const time = performance.now() - begin;
-  return { count, time, cpu: cpuMicros(child.pid ?? 0) - before };
+  return { count, time, cpu: cpuMicros([child.pid ?? 0]) - before };
 }
 
 function ask(port: number, secureContext: SecureContext): Promise<void> {
@@ -116,30 +112,6 @@ function ask(port: number, secureContext: SecureContext): Promise<void> {
     socket.on("end", () => socket.end());
     socket.on("close", () => (bytes > 0 ? resolve() : reject(new Error("no reply"))));
   });
-}
-
-/** Of a process and its children. */
-function cpuMicros(pid: number): number {
-  const family = [pid];
-  for (const entry of readdirSync("/proc")) {
-    if (/^\d+$/.test(entry) && Number(fieldsOf(entry)[1]) === pid) family.push(Number(entry));
-  }
-  const ticks = family.map((one) => {
-    const fields = fieldsOf(`${one}`);
-    return Number(fields[11]) + Number(fields[12]);
-  });
-  return ticks.reduce((sum, own) => sum + own, 0) * microsPerTick;
-}
-
-/** What follows the command's name in /proc/PID/stat; nothing of a process that has ended. */
-function fieldsOf(pid: string): readonly string[] {
-  try {
-    return readFileSync(`/proc/${pid}/stat`, "latin1")
-      .replace(/^.*\) /s, "")
-      .split(" ");
-  } catch {
-    return [];
-  }
 }
 
 interface Holder {
@@ -190,9 +162,6 @@ function standInForDaemon(path: string): Promise<Server> {
 
 const concurrency = 8;
 const rounds = 6;
-
-/** Linux counts processor time for programs in hundredths of a second. */
-const microsPerTick = 10_000;
 
 if (process.argv[1] === import.meta.filename) {
   const [seconds, workers] = process.argv.slice(2).map(Number);

@@ -85,7 +85,7 @@ function prepare(folder: string): { readonly tmpdir: string; readonly dbdir: str
   return { tmpdir, dbdir };
 }
 
-export async function freePort(): Promise<number> {
+async function freePort(): Promise<number> {
   const probe = createServer();
   await new Promise<void>((resolve) => probe.listen(0, "127.0.0.1", resolve));
   const address = probe.address();

@@ -25,11 +25,15 @@ const info: Command = { kind: "unikernel-info", form: "current" };
 /** One command a handshake, its certificate made before. */
 export function measureHandshake(host: Host, pki: Pki, time: number): Promise<Figure> {
   const context = createSecureContext({ ...pki.present(info), ca: [], minVersion: "TLSv1.3" });
-  const what = `one command a handshake, ${pki.type}`;
+  const what = handshakeOf(pki);
   return load({ part: "TLS", what, who: host.who, pids: host.pids, time, parallel: 8 }, async () => {
     const options = { port: host.port, host: "127.0.0.1", secureContext: context, rejectUnauthorized: false };
     await replyOf(connect(options));
   });
+}
+
+function handshakeOf(pki: Pki): string {
+  return `one command a handshake, ${pki.type}`;
 }
 
 /** Many commands a connection, so many under way on each. */
@@ -61,7 +65,7 @@ export async function measureSession(host: Host, pki: Pki, connections: number, 
     },
   );
   for (const session of sessions) session.retire();
-  return figure;
+  return { ...figure, against: handshakeOf(pki) };
 }
 
 /** A Node server that does nothing but to send back what comes. */
