@@ -222,7 +222,7 @@ export class Daemon {
         this.reply(client, { ok: false, refusal: { kind: "host-failed", doing: "the request", problem: "a bug" } });
       });
     const reply = await replied;
-    this.#log.info(logged(request, reply), reply.ok ? "done" : "refused");
+    if (this.#log.isLevelEnabled("info")) this.#log.info(logged(request, reply), reply.ok ? "done" : "refused");
     if (!reply.ok || request.command.kind !== "block-dump") connection.send(header, replyPayload(reply));
     return reply;
   }
