@@ -86,7 +86,7 @@ const parts: Readonly<Record<string, (place: Place) => Promise<readonly Figure[]
 async function main(words: readonly string[]): Promise<void> {
   const at = words.indexOf("--seconds");
   const seconds = at < 0 ? 3 : Number(words[at + 1]);
-  const asked = words.filter((word, index) => word in parts && index !== at + 1);
+  const asked = words.filter((word, index) => word in parts && (at < 0 || index !== at + 1));
   const chosen = asked.length === 0 ? Object.keys(parts) : asked;
   if (!(seconds > 0) || asked.length + (at < 0 ? 0 : 2) !== words.length) {
     process.stderr.write(`npm run bench -- [--seconds S] [${Object.keys(parts).join("|")}]...\n`);

@@ -35,7 +35,7 @@ guestTest("a unikernel is created, told of, listened to and destroyed", async (p
   const second = await place.listen("alice:vm", { kind: "count", count: 2 });
   await second.line("tick 3");
   expect(second.lines().length).toBeLessThanOrEqual(4);
-  expect(place.tenders()).toHaveLength(1);
+  await until(() => place.tenders().length === 1, "guests: 1");
   expect(await place.ask("alice:vm", destroy)).toBe("destroyed unikernel");
   expect([place.tenders(), place.images(), readdirSync(join(place.tmpdir, "fifo"))]).toEqual([[], [], []]);
   expect(await place.infos()).toEqual([]);
@@ -67,7 +67,7 @@ guestTest(
     expect(place.images()).toHaveLength(1);
     const other = { arguments: ["after=300"], memory: 24 };
     expect(await place.ask("vm", create(image, other, { replace: true }))).toBe("created unikernel");
-    expect(place.tenders()).toHaveLength(1);
+    await until(() => place.tenders().length === 1, "guests: 1");
     expect(place.tenders()).not.toEqual(running);
     expect(await place.info("vm")).toMatchObject(other);
   },

@@ -20,7 +20,7 @@ scriptTest("reference bug 1: what alice delegates adds up to what she has", long
   for (const levels of [[alice], [alice, bob], [alice, charlie]]) {
     expect(await upload(place, levels, "more")).toBe(`refused: ${over}`);
   }
-  expect(place.tenders()).toHaveLength(2);
+  await until(() => place.tenders().length === 2, "guests: 2");
   expect(await ask(place, [alice, bob], "b1", destroy)).toBe("destroyed unikernel");
   expect(await upload(place, [alice], "more")).toBe("created unikernel");
   expect((await place.policies()).map(([path]) => path)).toEqual(["", "alice", "alice:charlie", "alice:bob"]);
@@ -100,7 +100,7 @@ scriptTest("destroy wins over an upload", long, async (place) => {
   caller.socket.end(Buffer.concat([hello.subarray(100), frameHeader(0)]));
   await caller.closed;
   await until(() => place.images().length === 1, "one image");
-  expect(place.tenders()).toHaveLength(1);
+  await until(() => place.tenders().length === 1, "one guest");
 });
 
 scriptTest("a request sees what is its own, by relative names", `echo hello; ${long}`, async (place) => {

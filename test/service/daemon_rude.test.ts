@@ -126,7 +126,7 @@ scriptTest("reference bugs 19 and 21: 500 rude clients leave descriptors and mem
   }
   await until(() => openDescriptors() <= descriptors, `${descriptors} descriptors`);
   expect(process.memoryUsage().rss - memory).toBeLessThan(64 * 1024 * 1024);
-  expect(place.tenders()).toHaveLength(1);
+  await until(() => place.tenders().length === 1, "guests: 1");
   expect(await place.ask("vm", destroy)).toBe("destroyed unikernel");
   expect(place.log).not.toContain('"bug"');
 });
