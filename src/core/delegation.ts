@@ -112,8 +112,8 @@ function insertLevel<U>(
 
 /** Why the policies above `path`, the root's excepted, do not allow this one, if they do not. */
 function aboveAllows<U>(resources: Resources<U>, path: Path, policy: Policy): Refusal | undefined {
-  for (const [above, grant] of grantsTo(resources, path.slice(0, -1))) {
-    const more = above.length === 0 ? undefined : excess(policy, grant.policy);
+  for (const { path: above, policy: allowed } of grantsTo(resources, path.slice(0, -1))) {
+    const more = above.length === 0 ? undefined : excess(policy, allowed);
     if (more !== undefined) return { kind: "policy-exceeds", path, above, excess: more };
   }
   return undefined;
@@ -162,7 +162,7 @@ function put<U>({ resources, changes }: Granted<U>, path: Path, after: Grant): G
 /** Notes the use of a grant, as far as that says anything new; it alone is not worth a write to the store. */
 function touch<U>(granted: Granted<U>, path: Path, grant: Grant, used: number): Granted<U> {
   const { policy, notBefore, shared } = grant;
-  const bounded = path.length > 1;
+  const bounded = path.length > 1 && (nodeAt(granted.resources, path.slice(0, 1))?.grants ?? 0) > watched;
   if (shared && !bounded) return granted;
   const latest = Math.max(used, grant.used);
   return {
@@ -170,6 +170,9 @@ function touch<U>(granted: Granted<U>, path: Path, grant: Grant, used: number): 
     resources: putGrant(granted.resources, path, { policy, notBefore, used: latest, shared: true }),
   };
 }
+
+/** From so many delegations on it is followed when each is used: by the time that one must go, that tells enough. */
+const watched: number = maxDelegations / 2;
 
 function drop<U>({ resources, changes }: Granted<U>, path: Path): Granted<U> {
   const before = findGrant(resources, path);

@@ -68,11 +68,20 @@ export function usageAt<U>(resources: Resources<U>, path: Path): Usage {
   return (nodeAt(resources, path) ?? emptyNode).usage;
 }
 
+/** A policy on the way to a path, and what exists at and below it. */
+export interface GrantAt {
+  readonly path: Path;
+  readonly policy: Policy;
+  readonly usage: Usage;
+}
+
 /** Every policy from the root's to the one at `path`, from the top. */
-export function* grantsTo<U>(resources: Resources<U>, path: Path): Generator<readonly [Path, Grant, Usage]> {
-  for (const [at, node] of nodesTo(resources, path)) {
-    if (node.grant !== undefined) yield [at, node.grant, node.usage];
+export function grantsTo<U>(resources: Resources<U>, path: Path): readonly GrantAt[] {
+  const found: GrantAt[] = [];
+  for (const [depth, { grant, usage }] of nodesTo(resources, path).entries()) {
+    if (grant !== undefined) found.push({ path: path.slice(0, depth), policy: grant.policy, usage });
   }
+  return found;
 }
 
 /**
@@ -93,7 +102,7 @@ export function checkUnikernel<U>(
   }
   const attached = checkAttached(resources, name, demand);
   if (!attached.ok) return attached;
-  for (const [path, { policy }, usage] of grantsTo(resources, name.path)) {
+  for (const { path, policy, usage } of grantsTo(resources, name.path)) {
     const refusal =
       over(path, "unikernels", policy.unikernels, usage.unikernels, replacing ? 0 : 1) ??
       over(path, "memory", policy.memory, usage.memory, demand.memory - (replacing?.memory ?? 0)) ??
@@ -138,7 +147,7 @@ export function checkBlock<U>(resources: Resources<U>, name: Name, size: number)
   if (name.label === undefined) return err({ kind: "label-needed", path: name.path });
   if (size <= 0) return err({ kind: "block-size-zero" });
   if (findBlock(resources, name) !== undefined) return err({ kind: "block-exists", name });
-  for (const [path, { policy }, usage] of grantsTo(resources, name.path)) {
+  for (const { path, policy, usage } of grantsTo(resources, name.path)) {
     if (policy.block === undefined) return err({ kind: "block-not-allowed", path, asked: size });
     const refusal = over(path, "block", policy.block, usage.block, size);
     if (refusal !== undefined) return err(refusal);

@@ -37,7 +37,7 @@ export interface Grant {
   readonly policy: Policy;
   /** notBefore of the newest certificate that granted it, or the time of the local command; ms since the Unix epoch. */
   readonly notBefore: number;
-  /** When a request last came through it, in requests since the start. */
+  /** When a request last came through it, in requests since the start; followed where there are many (see delegation). */
   readonly used: number;
   /** Whether any came through it since the one that brought it: then it stays, should that one be refused in the end. */
   readonly shared: boolean;
@@ -98,15 +98,16 @@ export function nodeAt<U>(top: Node<U>, path: Path): Node<U> | undefined {
   return node;
 }
 
-/** The nodes from the root to `path` with their paths, as far as there are any. */
-export function* nodesTo<U>(top: Node<U>, path: Path): Generator<readonly [Path, Node<U>]> {
+/** The nodes from the root to `path`, as far as there are any: the one at index n is at the first n labels. */
+export function nodesTo<U>(top: Node<U>, path: Path): readonly Node<U>[] {
+  const nodes = [top];
   let node: Node<U> | undefined = top;
-  for (let depth = 0; node !== undefined; depth++) {
-    yield [path.slice(0, depth), node];
-    const label = path[depth];
-    if (label === undefined) return;
+  for (const label of path) {
     node = lookup(node.children, label);
+    if (node === undefined) break;
+    nodes.push(node);
   }
+  return nodes;
 }
 
 /** The tree with the node at `path` changed, and the sums on the way there. A node left empty goes. */
