@@ -20,6 +20,8 @@ async function demo(): Promise<number> {
     return 1;
   }
   const world = await World.open(top, tender);
+  // Whoever stops reading (`| head`) does not stop the cleaning up.
+  process.stdout.on("error", () => undefined);
   for (const signal of ["SIGINT", "SIGTERM"])
     process.once(signal, () => void world.close().then(() => process.exit(1)));
   try {
