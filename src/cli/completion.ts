@@ -96,15 +96,12 @@ const head = [
   "}",
   "",
   "_fulmar() {",
-  // biome-ignore lint/suspicious/noTemplateCurlyInString: the shell's
-  '  local current="${COMP_WORDS[COMP_CWORD]}" previous="${COMP_WORDS[COMP_CWORD-1]}"',
-  // biome-ignore lint/suspicious/noTemplateCurlyInString: the shell's
-  '  local at="${1##*/}" commands= options= word index',
+  `  local current="\${COMP_WORDS[COMP_CWORD]}" previous="\${COMP_WORDS[COMP_CWORD-1]}"`,
+  `  local at="\${1##*/}" commands= options= word index`,
   "  COMPREPLY=()",
   "  _fulmar_commands",
   "  for ((index = 1; index < COMP_CWORD; index++)); do",
-  // biome-ignore lint/suspicious/noTemplateCurlyInString: the shell's
-  '    word="${COMP_WORDS[index]}"',
+  `    word="\${COMP_WORDS[index]}"`,
   '    case " $commands " in',
   '      *" $word "*)',
   '        at="$at $word" commands=',
