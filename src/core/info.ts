@@ -14,31 +14,31 @@ import type { Incarnation, State, Unikernel } from "./state.ts";
 import type { BlockInfo, BridgeInfo, UnikernelInfo } from "./unikernel.ts";
 
 export function unikernelInfo(state: State, name: Name, form: InfoForm): Success {
-  if (name.label !== undefined) {
-    const unikernel = findUnikernel(state.resources, name)?.unikernel;
-    const value = unikernel && describeOne(state, unikernel);
-    return { kind: "unikernels", form, unikernels: value ? [{ name, value }] : [] };
-  }
-  const found = listUnikernels(state.resources, name.path).flatMap((entry): Named<UnikernelInfo>[] => {
-    const value = describeOne(state, entry.value.unikernel);
-    return value ? [{ name: relativeTo(name.path, entry.name), value }] : [];
-  });
-  return { kind: "unikernels", form, unikernels: found };
+  return { kind: "unikernels", form, unikernels: tellEach(state, name, (unikernel) => describeOne(state, unikernel)) };
 }
 
 export function unikernelStatus(state: State, name: Name): Success {
-  const told = unikernelInfo(state, name, "current");
-  const infos = told.kind === "unikernels" ? told.unikernels : [];
-  const unikernels = infos.flatMap((entry): Named<UnikernelStatus>[] => {
-    const at = name.label === undefined ? { ...entry.name, path: [...name.path, ...entry.name.path] } : entry.name;
-    const unikernel = findUnikernel(state.resources, at)?.unikernel;
-    if (unikernel === undefined) return [];
+  const unikernels = tellEach(state, name, (unikernel): UnikernelStatus | undefined => {
     const { phase, failures, lastExit } = unikernel;
-    const kind = phase.kind === "preparing" ? "starting" : phase.kind;
-    const value = { info: entry.value, phase: kind, failures };
-    return [{ name: entry.name, value: lastExit === undefined ? value : { ...value, lastExit } }];
+    const info = describeOne(state, unikernel);
+    if (info === undefined) return undefined;
+    const status = { info, phase: phase.kind === "preparing" ? "starting" : phase.kind, failures } as const;
+    return lastExit === undefined ? status : { ...status, lastExit };
   });
   return { kind: "statuses", unikernels };
+}
+
+/** What is told of one unikernel, or of all at and below a path. */
+function tellEach<T>(state: State, name: Name, tell: (unikernel: Unikernel) => T | undefined): readonly Named<T>[] {
+  if (name.label !== undefined) {
+    const unikernel = findUnikernel(state.resources, name)?.unikernel;
+    const value = unikernel && tell(unikernel);
+    return value === undefined ? [] : [{ name, value }];
+  }
+  return listUnikernels(state.resources, name.path).flatMap((entry): Named<T>[] => {
+    const value = tell(entry.value.unikernel);
+    return value === undefined ? [] : [{ name: relativeTo(name.path, entry.name), value }];
+  });
 }
 
 /** A label in the name is ignored: policies are of paths. */

@@ -44,7 +44,7 @@ export function started(state: State, event: Of<"started">): Step {
   const happening = { kind: first || previous !== undefined ? "created" : "restarted" } as const;
   const effects = [...answer(client, "created unikernel"), ...released(previous), ...tell(name, happening)];
   if (next !== undefined) return preceded(effects, stop(replaced, name, unikernel, run, next));
-  const running: Unikernel = { ...unikernel, started: now, phase: { kind: "running", run, started: now } };
+  const running: Unikernel = { ...unikernel, started: now, phase: { kind: "running", run } };
   return { state: put(replaced, name, running), effects };
 }
 
@@ -76,7 +76,7 @@ export function exited(state: State, event: Of<"exited">): Step {
   const status = guestStatus(unikernel.current?.tender.kind ?? "hvt", event.status);
   const seen = { ...unikernel, lastExit: status };
   if (phase.kind === "stopping") return proceed(state, name, seen, phase.next);
-  if (phase.kind === "running") return ended(state, name, seen, status, now - phase.started);
+  if (phase.kind === "running") return ended(state, name, seen, status, now - (seen.started ?? now));
   return { state, effects: [] };
 }
 

@@ -80,7 +80,7 @@ export type Phase =
       /** The policies that came with what `client` asked for, taken back should it fail. */
       readonly grants?: readonly GrantChange[];
     }
-  | { readonly kind: "running"; readonly run: number; readonly started: number }
+  | { readonly kind: "running"; readonly run: number }
   | { readonly kind: "stopping"; readonly run: number; readonly next: Next }
   /** Ended, and to be started again when its time comes. */
   | { readonly kind: "waiting"; readonly run: number };
