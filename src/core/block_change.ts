@@ -70,25 +70,31 @@ export function blockDone(state: State, { name, client, refusal }: Extract<Event
   const block = findBlock(state.resources, name);
   if (block === undefined) return { state, effects: [] };
   const { size, state: doing, grants } = block;
-  const gone = removeBlock(state.resources, name);
-  const without = gone.ok ? { ...state, resources: gone.value } : state;
-  const ready = { ...state, resources: putBlock(state.resources, name, { size, state: "ready" }) };
   if (refusal !== undefined) {
-    const undone = takeBack(doing === "creating" ? without : ready, grants);
+    const undone = takeBack(doing === "creating" ? without() : ready(), grants);
     return { state: undone.state, effects: [...undone.effects, ...refuse(client, refusal)] };
   }
   switch (doing) {
     case "creating":
-      return { state: ready, effects: answer(client, "added block device") };
+      return { state: ready(), effects: answer(client, "added block device") };
     case "removing":
-      return { state: without, effects: answer(client, "removed block") };
+      return { state: without(), effects: answer(client, "removed block") };
     case "filling":
-      return { state: ready, effects: answer(client, "set block device") };
+      return { state: ready(), effects: answer(client, "set block device") };
     case "reading":
-      return { state: ready, effects: replies([client], { ok: true, success: { kind: "empty" } }) };
+      return { state: ready(), effects: replies([client], { ok: true, success: { kind: "empty" } }) };
     case "ready":
       return { state, effects: [] };
     default:
       return unreachable(doing);
+  }
+
+  function ready(): State {
+    return { ...state, resources: putBlock(state.resources, name, { size, state: "ready" }) };
+  }
+
+  function without(): State {
+    const gone = removeBlock(state.resources, name);
+    return gone.ok ? { ...state, resources: gone.value } : state;
   }
 }
