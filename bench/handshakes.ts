@@ -9,20 +9,17 @@
  * @module
  */
 import type { ChildProcess } from "node:child_process";
-import { generateKeyPairSync, type KeyObject, randomBytes } from "node:crypto";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type Server } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { connect, createSecureContext, type SecureContext } from "node:tls";
-import { encodeExtension } from "../src/codec/extension.ts";
 import { encodeFrame } from "../src/codec/frame.ts";
 import { encodeWire } from "../src/codec/wire.ts";
 import type { Command } from "../src/core/command.ts";
-import { type Certificate, parseCertificate } from "../src/x509/certificate.ts";
-import { issueCertificate, type Profile } from "../src/x509/issue.ts";
-import { encodeKey, encodePublicKey } from "../src/x509/keys.ts";
+import { encodeKey } from "../src/x509/keys.ts";
 import { encodeCertificates } from "../src/x509/pem.ts";
+import { issue } from "./pki.ts";
 import { cpuMicros, startOwn } from "./processes.ts";
 
 export interface HandshakeFigure {
@@ -114,40 +111,20 @@ function ask(port: number, secureContext: SecureContext): Promise<void> {
   });
 }
 
-interface Holder {
-  readonly certificate: Certificate;
-  readonly key: KeyObject;
-}
-
 /** The servers' files; what a client presents. */
 function prepare(dir: string): SecureContext {
-  const root = issue("authority", "root");
-  const server = issue("server", "server", root);
+  const root = issue("ed25519", "authority", "root");
+  const server = issue("ed25519", "server", "server", root);
   const delegates: Command = { kind: "policy-add", policy: { unikernels: 2, cpuids: [0], memory: 64, bridges: [] } };
-  const alice = issue("authority", "alice", root, delegates);
-  const bob = issue("authority", "bob", alice, delegates);
-  const leaf = issue("client", "hello", bob, { kind: "unikernel-info", form: "current" });
+  const alice = issue("ed25519", "authority", "alice", root, delegates);
+  const bob = issue("ed25519", "authority", "bob", alice, delegates);
+  const leaf = issue("ed25519", "client", "hello", bob, { kind: "unikernel-info", form: "current" });
   mkdirSync(join(dir, "util"));
   writeFileSync(join(dir, "ca.pem"), encodeCertificates([root.certificate.raw]));
   writeFileSync(join(dir, "server.pem"), encodeCertificates([server.certificate.raw]));
   writeFileSync(join(dir, "server.key"), encodeKey(server.key));
   const cert = encodeCertificates([leaf, bob, alice].map(({ certificate }) => certificate.raw));
   return createSecureContext({ cert, key: encodeKey(leaf.key), ca: [], minVersion: "TLSv1.3" });
-}
-
-function issue(profile: Profile, commonName: string, issuer?: Holder, command?: Command): Holder {
-  const { privateKey: key } = generateKeyPairSync("ed25519");
-  const der = issueCertificate({
-    ...{ profile, commonName, publicKey: encodePublicKey(key), issuerKey: issuer?.key ?? key },
-    ...(command === undefined ? {} : { extension: encodeExtension(command) }),
-    ...(issuer === undefined ? {} : { issuer: issuer.certificate }),
-    notBefore: Date.now() - 10_000,
-    notAfter: Date.now() + 3_600_000,
-    serial: randomBytes(10),
-  });
-  const certificate = parseCertificate(der);
-  if (!certificate.ok) throw new Error(`unreadable certificate of our own: ${certificate.error.kind}`);
-  return { certificate: certificate.value, key };
 }
 
 function standInForDaemon(path: string): Promise<Server> {

@@ -56,19 +56,24 @@ export class Pki {
   }
 
   #issue(profile: Profile, commonName: string, issuer?: Holder, command?: Command): Holder {
-    const key = generateKey(this.type);
-    const der = issueCertificate({
-      ...{ profile, commonName, publicKey: encodePublicKey(key), issuerKey: issuer?.key ?? key },
-      ...(command === undefined ? {} : { extension: encodeExtension(command) }),
-      ...(issuer === undefined ? {} : { issuer: issuer.certificate }),
-      notBefore: Date.now() - 10_000,
-      notAfter: Date.now() + 3_600_000,
-      serial: randomBytes(10),
-    });
-    const certificate = parseCertificate(der);
-    if (!certificate.ok) throw new Error(`unreadable certificate of our own: ${certificate.error.kind}`);
-    return { certificate: certificate.value, key };
+    return issue(this.type, profile, commonName, issuer, command);
   }
+}
+
+/** Valid for an hour; without an issuer self-signed. */
+export function issue(type: KeyType, profile: Profile, commonName: string, issuer?: Holder, command?: Command): Holder {
+  const key = generateKey(type);
+  const der = issueCertificate({
+    ...{ profile, commonName, publicKey: encodePublicKey(key), issuerKey: issuer?.key ?? key },
+    ...(command === undefined ? {} : { extension: encodeExtension(command) }),
+    ...(issuer === undefined ? {} : { issuer: issuer.certificate }),
+    notBefore: Date.now() - 10_000,
+    notAfter: Date.now() + 3_600_000,
+    serial: randomBytes(10),
+  });
+  const certificate = parseCertificate(der);
+  if (!certificate.ok) throw new Error(`unreadable certificate of our own: ${certificate.error.kind}`);
+  return { certificate: certificate.value, key };
 }
 
 function generateKey(type: KeyType): KeyObject {
