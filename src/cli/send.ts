@@ -76,6 +76,7 @@ async function writeRequest(environment: Environment, { name, command, options }
   if (!commonName.ok) return commonName.error;
   const base = fileBase(commonName.value, command);
   if (!base.ok) return base.error;
+  if (command.kind !== "policy-add" && !allowedInLeaf(command)) warn(environment, options, refusedInLeaf);
   const key = await environment.generateKey(options.keyType);
   const compressed = compressImage(command, levelOf(options));
   const request = encodePem("CERTIFICATE REQUEST", encodeRequest(key, commonName.value, compressed));
@@ -86,3 +87,6 @@ async function writeRequest(environment: Environment, { name, command, options }
   inform(environment, options, `wrote ${base.value}.key and ${base.value}.req`);
   return undefined;
 }
+
+/** albatross-client writes such requests, and its `sign` signs them; no endpoint of either kind takes what comes of it. */
+const refusedInLeaf = "no server carries this out for a certificate: it is for the daemon's own machine";

@@ -8,7 +8,7 @@
  * @module
  */
 import type { Wire } from "../codec/wire.ts";
-import type { Command } from "../core/command.ts";
+import { allowedInLeaf, type Command } from "../core/command.ts";
 import type { Name } from "../core/name.ts";
 import type { Connection } from "../host/client_connection.ts";
 import type { Environment } from "../host/client_environment.ts";
@@ -20,7 +20,7 @@ import { type Credentials, type Issuer, issueLeaf, type Key, type LeafError, ser
 import { FulmarError, type Problem, problem } from "./problem.ts";
 import { Connections, fail, firstReply, type Server } from "./server.ts";
 import { Session } from "./session.ts";
-import { commonNameOf } from "./subject.ts";
+import { commonNameOf, notInLeaf } from "./subject.ts";
 import { sendAll } from "./upload.ts";
 
 /** Whom to go to, and with whose authority. */
@@ -64,6 +64,7 @@ export class RemoteServer implements Server {
   }
 
   async open(name: Name, command: Command, upload?: Pieces): Promise<Connection> {
+    if (!allowedInLeaf(command)) return fail(notInLeaf(command));
     const commonName = commonNameOf(name, command);
     if (!commonName.ok) return fail(commonName.error);
     const connection = await this.#connect(this.#leaf(commonName.value, command), upload !== undefined);

@@ -3,17 +3,16 @@
  *
  * @module
  */
-import { allowedInLeaf, type Command } from "../core/command.ts";
+import type { Command } from "../core/command.ts";
 import { type Name, printName } from "../core/name.ts";
 import { err, ok, type Result } from "../core/result.ts";
 import { type Problem, problem } from "./problem.ts";
 
 /** What of the name a certificate says: its last label. The path above is said by the certificates above. */
 export function commonNameOf(name: Name, command: Command): Result<string, Problem> {
-  if (command.kind !== "policy-add" && !allowedInLeaf(command)) return err(notInLeaf(command));
-  // A delegation's name is its path, and so is that of the `policy` command.
+  // A delegation's name is its path, and so is that of the other commands about policies.
   const labels = name.label === undefined ? name.path : [...name.path, name.label];
-  const named = name.label !== undefined || command.kind === "policy-add" || command.kind === "policy-info";
+  const named = name.label !== undefined || command.kind.startsWith("policy-");
   const [first, ...rest] = labels;
   if (rest.length > 0 || (!named && first !== undefined)) {
     const hint = "a certificate's path comes from the authorities above it: give the last label alone";
