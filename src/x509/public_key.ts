@@ -14,7 +14,7 @@ export type KeyShape =
   | { readonly kind: "ed25519" }
   | { readonly kind: Curve }
   | { readonly kind: "rsa"; readonly bits: number; readonly exponent: number }
-  /** Another algorithm, or a curve spelled out instead of named. */
+  /** Another algorithm, a curve spelled out instead of named, or a point that is not on its curve. */
   | { readonly kind: "unsupported" };
 
 /** SHA-1 of it is the key identifier that albatross writes (RFC 5280 section 4.2.1.2, method 1). */
@@ -39,7 +39,8 @@ export function parsePublicKey(spki: Uint8Array): Result<PublicKey, DerError> {
     const shape = rsaShape(bits);
     return shape.ok ? ok({ shape: shape.value, bits, spki }) : shape;
   }
-  return ok({ shape: bits.length === pointLength[kind] ? { kind } : { kind: "unsupported" }, bits, spki });
+  const fits = kind === "ed25519" ? bits.length === ed25519Length : isOnCurve(bits, curves[kind]);
+  return ok({ shape: fits ? { kind } : { kind: "unsupported" }, bits, spki });
 }
 
 /**
@@ -66,6 +67,17 @@ function rsaShape(bits: Uint8Array): Result<KeyShape, DerError> {
   );
 }
 
+/** An uncompressed point (RFC 5480 section 2.2). A leaf's key is checked nowhere else: the path never uses it. */
+function isOnCurve(bits: Uint8Array, { size, prime, b }: CurveShape): boolean {
+  if (bits.length !== 1 + 2 * size || bits[0] !== 4) return false;
+  const [x, y] = [toBigInt(bits.subarray(1, 1 + size)), toBigInt(bits.subarray(1 + size))];
+  return x < prime && y < prime && (y * y - (x * x - 3n) * x - b) % prime === 0n;
+}
+
+function toBigInt(bytes: Uint8Array): bigint {
+  return BigInt(`0x${Buffer.from(bytes).toString("hex")}`);
+}
+
 /** A whole AlgorithmIdentifier, hexadecimal. */
 function algorithm(oid: Oid, parameters?: Der): string {
   return Buffer.from(encodeDer(sequence(writeOid(oid), parameters))).toString("hex");
@@ -82,5 +94,31 @@ const kinds: ReadonlyMap<string, "ed25519" | Curve | "rsa"> = new Map<string, "e
   [algorithm("2a864886f70d010101", nul), "rsa"],
 ]);
 
-/** Bytes: an Ed25519 key, or an uncompressed point (RFC 5480 section 2.2). */
-const pointLength = { ed25519: 32, p256: 65, p384: 97, p521: 133 } as const;
+/** Bytes (RFC 8410 section 4). */
+const ed25519Length = 32;
+
+/** y² = x³ - 3x + b modulo `prime`; `size` is the bytes of a coordinate. */
+interface CurveShape {
+  readonly size: number;
+  readonly prime: bigint;
+  readonly b: bigint;
+}
+
+/** FIPS 186-4, appendix D.1.2. */
+const curves: Readonly<Record<Curve, CurveShape>> = {
+  p256: {
+    size: 32,
+    prime: 2n ** 256n - 2n ** 224n + 2n ** 192n + 2n ** 96n - 1n,
+    b: 0x5ac635d8aa3a93e7b3ebbd55769886bc651d06b0cc53b0f63bce3c3e27d2604bn,
+  },
+  p384: {
+    size: 48,
+    prime: 2n ** 384n - 2n ** 128n - 2n ** 96n + 2n ** 32n - 1n,
+    b: 0xb3312fa7e23ee7e4988e056be3f82d19181d9c6efe8141120314088f5013875ac656398d8a2ed19d2a85c8edd3ec2aefn,
+  },
+  p521: {
+    size: 66,
+    prime: 2n ** 521n - 1n,
+    b: 0x51953eb9618e1c9a1f929a21a0b68540eea2da725b99b315f3b8b489918ef109e156193951ec7e937b1652c0bd3bb1bf073573df883d2c34f1ef451fd46b503f00n,
+  },
+};

@@ -92,7 +92,7 @@ function fits(signer: PublicKey, algorithm: SignatureAlgorithm): boolean {
   }
 }
 
-/** OpenSSL's form of a key, made once. Throws where a point is not on its curve. */
+/** OpenSSL's form of a key, made once. */
 function keyObject(key: PublicKey): KeyObject {
   const known = keyObjects.get(key);
   if (known !== undefined) return known;

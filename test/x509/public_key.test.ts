@@ -4,6 +4,7 @@ import { bitString, encodeDer, integer, nul, sequence } from "../../src/codec/de
 import { encodePublicKey } from "../../src/x509/keys.ts";
 import { writeOid } from "../../src/x509/oid.ts";
 import { isStrong, parsePublicKey } from "../../src/x509/public_key.ts";
+import { generate } from "./forge.ts";
 import { must } from "./vectors.ts";
 
 function rsa(modulus: bigint, exponent: bigint): Uint8Array {
@@ -45,5 +46,21 @@ test("parsePublicKey does not support other algorithms, other curves, curves spe
   for (const spki of keys) {
     const { shape } = must(parsePublicKey(spki));
     expect([shape.kind, isStrong(shape)]).toEqual(["unsupported", false]);
+  }
+});
+
+test.for(["p256", "p384", "p521"] as const)("parsePublicKey takes points of %s, and none beside it", (curve) => {
+  for (let round = 0; round < 5; round++) {
+    const spki = encodePublicKey(generate(curve));
+    expect(must(parsePublicKey(spki)).shape.kind).toBe(curve);
+    const moved = spki.with(-1, (spki.at(-1) ?? 0) ^ 1);
+    expect(must(parsePublicKey(moved)).shape.kind).toBe("unsupported");
+  }
+  const spki = encodePublicKey(generate(curve));
+  const { bits } = must(parsePublicKey(spki));
+  const header = spki.subarray(0, spki.length - bits.length);
+  for (const fill of [0, 0xff]) {
+    const point = Uint8Array.of(4, ...new Uint8Array(bits.length - 1).fill(fill));
+    expect(must(parsePublicKey(Buffer.concat([header, point]))).shape.kind).toBe("unsupported");
   }
 });
