@@ -53,7 +53,7 @@ export function parseCertificate(der: Uint8Array): Result<Certificate, Certifica
     reader.sequence((inside) => ({ tbs: inside.raw(), algorithm: inside.raw(), signature: inside.bitString() })),
   );
   if (!outer.ok) return outer;
-  const fields = decodeDer(outer.value.tbs, (reader) => reader.sequence(readFields));
+  const fields = decodeDer(outer.value.tbs, (reader) => reader.sequence(readFields), maxValues);
   if (!fields.ok) return fields;
   const problem = checkFields(fields.value, outer.value.algorithm);
   if (problem !== undefined) return err(problem);
@@ -136,6 +136,9 @@ function assemble(raw: Uint8Array, outer: Outer, fields: Fields): Result<Certifi
 export function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
   return a.length === b.length && Buffer.compare(a, b) === 0;
 }
+
+/** DER values of the certificate proper, counting an extension's content as one: some hundred extensions. */
+const maxValues = 500;
 
 /** Bytes of a serial number (RFC 5280 section 4.1.2.2). */
 const maxSerial = 20;

@@ -125,9 +125,11 @@ type AboutRoles =
   | "leaf-is-authority"
   | "leaf-cannot-sign"
   | "purpose-not-allowed"
-  | "server-delegated";
+  | "server-delegated"
+  | "name-not-permitted"
+  | "comparisons-too-many";
 
-/** What a certificate may be used for. */
+/** What a certificate may be used for, and be called. */
 function describeRoleError(error: Extract<PathError, { kind: AboutRoles }>): string {
   switch (error.kind) {
     case "not-an-authority":
@@ -144,6 +146,10 @@ function describeRoleError(error: Extract<PathError, { kind: AboutRoles }>): str
       return `certificate ${error.at + 1} is not for a ${error.purpose}`;
     case "server-delegated":
       return `certificate ${error.at + 1} is a delegate's, which cannot vouch for a server`;
+    case "name-not-permitted":
+      return `certificate ${error.at + 1} has a name that the name constraints of certificate ${error.by + 1} do not permit`;
+    case "comparisons-too-many":
+      return `the chain has too many names and name constraints: more than ${error.limit} comparisons are needed`;
     default:
       return unreachable(error);
   }

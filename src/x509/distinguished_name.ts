@@ -1,12 +1,14 @@
 /**
- * Distinguished names: compared as bytes, read for their common name alone.
+ * Distinguished names: a signed and its signer are compared as bytes, and the
+ * common name is read; the rest matters to name constraints alone, which compare
+ * what is written, not how.
  *
  * @module
  */
 import { type DerError, decodeDer, type Reader, tags } from "../codec/der.ts";
 import { constructed, encodeDer, sequence, text } from "../codec/der_writer.ts";
 import type { Result } from "../core/result.ts";
-import { oids, readOid, writeOid } from "./oid.ts";
+import { type Oid, oids, readOid, writeOid } from "./oid.ts";
 
 export interface DistinguishedName {
   /** The Name whole, as received. */
@@ -16,11 +18,39 @@ export interface DistinguishedName {
 }
 
 export function parseName(bytes: Uint8Array): Result<DistinguishedName, DerError> {
-  return decodeDer(bytes, (reader) => {
-    const names = reader.sequenceOf((rdn) => rdn.setOf(readAttribute));
-    const commonName = names.flat().findLast((value) => value !== undefined);
-    return commonName === undefined ? { bytes } : { bytes, commonName };
-  });
+  return decodeDer(
+    bytes,
+    (reader) => {
+      const names = reader.sequenceOf((rdn) => rdn.setOf(readAttribute));
+      const commonName = names.flat().findLast((value) => value !== undefined);
+      return commonName === undefined ? { bytes } : { bytes, commonName };
+    },
+    maxValues,
+  );
+}
+
+/**
+ * The names of a Name from the root on, each with a line end, without the differences of spelling that RFC 5280
+ * section 7.1 says are none: string types, case, spaces. Undefined where a value is not of plain text: what of Unicode
+ * is the same to whom is not decided here.
+ */
+export function foldName(bytes: Uint8Array): string | undefined {
+  const folded = decodeDer(bytes, (reader) =>
+    reader.sequenceOf((rdn) => {
+      const attributes = rdn.setOf(readPlain);
+      if (attributes.some(({ value }) => value === undefined)) return undefined;
+      const texts = attributes.map(({ oid, value = "" }) => `${oid}=${foldText(value)}`);
+      return `${texts.sort(byUnits).join("\t")}\n`;
+    }),
+  );
+  return folded.ok && !folded.value.includes(undefined) ? folded.value.join("") : undefined;
+}
+
+/** The mail addresses of a Name (RFC 5280 section 4.1.2.6); `""` for one that cannot be read. */
+export function emailsOf(bytes: Uint8Array): readonly string[] {
+  const attributes = decodeDer(bytes, (reader) => reader.sequenceOf((rdn) => rdn.setOf(readPlain)).flat());
+  const list = attributes.ok ? attributes.value : [];
+  return list.filter(({ oid }) => oid === oids.emailAddress).map(({ value = "" }) => value);
 }
 
 /** A Name of one common name, or of nothing. */
@@ -39,6 +69,35 @@ function readAttribute(reader: Reader): string | undefined {
   });
 }
 
+interface Plain {
+  readonly oid: Oid;
+  /** Absent: another type, or characters that are not printable ASCII. */
+  readonly value?: string;
+}
+
+function readPlain(reader: Reader): Plain {
+  return reader.sequence((attribute) => {
+    const oid = readOid(attribute);
+    const tag = attribute.peek();
+    if (tag !== tags.utf8String && tag !== printableString && tag !== ia5String) {
+      attribute.raw();
+      return { oid };
+    }
+    const content = attribute.content(tag);
+    if (content.some((byte) => byte < 0x20 || byte >= 0x7f)) return { oid };
+    return { oid, value: Buffer.from(content).toString("latin1") };
+  });
+}
+
+function byUnits(a: string, b: string): number {
+  if (a === b) return 0;
+  return a < b ? -1 : 1;
+}
+
+function foldText(text: string): string {
+  return text.trim().replace(/ +/g, " ").toLowerCase();
+}
+
 /** DirectoryString (X.520) in its living forms, and IA5String. */
 function readString(reader: Reader): string {
   const tag = reader.peek();
@@ -51,3 +110,6 @@ function readString(reader: Reader): string {
 
 const printableString = 0x13;
 const ia5String = 0x16;
+
+/** DER values of one Name, four an attribute: some hundred attributes. */
+const maxValues = 500;

@@ -6,6 +6,8 @@
  */
 import { type DerError, decodeDer, type Reader, tags } from "../codec/der.ts";
 import { err, ok, type Result } from "../core/result.ts";
+import { type GeneralName, readNames } from "./general_name.ts";
+import { type NameConstraints, readNameConstraints } from "./name_constraints.ts";
 import { type Oid, oids, printOid, readOid } from "./oid.ts";
 
 /** One extension as it stands in the certificate. */
@@ -35,6 +37,9 @@ export interface Extensions {
   readonly extendedKeyUsage?: readonly Oid[];
   readonly subjectKeyId?: Uint8Array;
   readonly authorityKeyId?: Uint8Array;
+  readonly alternativeNames?: readonly GeneralName[];
+  /** For an authority, and critical: elsewhere it is unhandled, too. */
+  readonly nameConstraints?: NameConstraints;
   /** Ours: an encoded CertExtension. Set when critical, too; then it is also unhandled. */
   readonly command?: Uint8Array;
   /** Dotted. A path that has one is refused: critical and unknown, or nothing that we can honour. */
@@ -71,7 +76,7 @@ export function interpretExtensions(
   for (const { oid, critical, value } of list) {
     const read = readers[oid];
     if (read === undefined) continue;
-    const part = decodeDer(value, (reader) => read(reader, critical));
+    const part = decodeDer(value, (reader) => read(reader, critical), maxValues);
     if (!part.ok) return err({ kind: "extension-malformed", oid: printOid(oid), error: part.error });
     result = { ...result, ...part.value };
   }
@@ -80,14 +85,16 @@ export function interpretExtensions(
 }
 
 /**
- * Name and policy constraints are promises to limit what follows: we do not compute them, so we refuse them, critical
- * or not. Key identifiers and information access are never critical (RFC 5280 sections 4.2.1.1, 4.2.1.2, 4.2.2.1).
+ * Policy constraints are a promise to limit what follows: we do not compute it, so we refuse it, critical or not. Name
+ * constraints are always critical (RFC 5280 section 4.2.1.10), key identifiers and information access never (sections
+ * 4.2.1.1, 4.2.1.2, 4.2.2.1).
  */
 function isUnhandled({ oid, critical }: Extension, emptySubject: boolean): boolean {
   switch (oid) {
-    case oids.nameConstraints:
     case oids.policyConstraints:
       return true;
+    case oids.nameConstraints:
+      return !critical;
     case oids.basicConstraints:
     case oids.keyUsage:
     case oids.extendedKeyUsage:
@@ -108,6 +115,8 @@ const readers: Readonly<Record<Oid, (reader: Reader, critical: boolean) => Parti
   },
   [oids.subjectKeyId]: (reader) => ({ subjectKeyId: reader.octets() }),
   [oids.authorityKeyId]: (reader) => ({ authorityKeyId: readAuthorityKeyId(reader) }),
+  [oids.subjectAltName]: (reader) => ({ alternativeNames: readNames(reader) }),
+  [oids.nameConstraints]: (reader) => ({ nameConstraints: readNameConstraints(reader) }),
   [oids.authorityInfoAccess]: (reader) => {
     const count = reader.sequenceOf((access) => access.sequence((it) => [readOid(it), it.raw()])).length;
     return count > 0 ? {} : reader.fail("value-refused");
@@ -145,3 +154,6 @@ function readAuthorityKeyId(reader: Reader): Uint8Array {
 
 /** `[0] IMPLICIT OCTET STRING`. */
 const keyIdentifierTag = 0x80;
+
+/** DER values of one extension that we read; 128 general names, the most of any of them, are fewer. */
+const maxValues = 2000;

@@ -43,6 +43,7 @@ export const oids = {
   /** 1.3.6.1.4.1.49836.42: the command of a leaf, the policy of an intermediate. */
   command: "2b0601040183852c2a",
   commonName: "550403",
+  emailAddress: "2a864886f70d010901",
   subjectKeyId: "551d0e",
   keyUsage: "551d0f",
   subjectAltName: "551d11",

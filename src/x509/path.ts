@@ -12,7 +12,8 @@
 import { err, ok, type Result } from "../core/result.ts";
 import { type Certificate, sameBytes } from "./certificate.ts";
 import type { Extensions } from "./extensions.ts";
-import { oids } from "./oid.ts";
+import { checkNames, type NameConstraintError } from "./name_constraints.ts";
+import { oids, printOid } from "./oid.ts";
 import { isStrong } from "./public_key.ts";
 import { type SignatureCache, verifySignature } from "./signature.ts";
 
@@ -54,17 +55,19 @@ export type PathError =
   | { readonly kind: "leaf-cannot-sign" }
   | { readonly kind: "purpose-not-allowed"; readonly at: number; readonly purpose: Purpose }
   /** A server's path that carries our extension: a tenant could have made it. */
-  | { readonly kind: "server-delegated"; readonly at: number };
+  | { readonly kind: "server-delegated"; readonly at: number }
+  | NameConstraintError;
 
 /** Most certificates of a path without its anchor, as albatross: a leaf and 8 labels. */
 export const maxPath = 9;
 
 /**
- * Verifies what was presented (RFC 5280 section 6.1, without policies; name constraints refuse).
+ * Verifies what was presented (RFC 5280 section 6.1, without policies: a path that depends on them is refused).
  *
  * Before that, byte-identical repetitions and the anchor itself are dropped: people's files have them. The anchor's
  * own validity and extensions count, too, which RFC 5280 leaves open. Costs at most one signature check for each
- * certificate, made last and from the anchor downwards, so that no stranger's key is used before it is vouched for.
+ * certificate, made from the anchor downwards, so that no stranger's key is used before it is vouched for; no stranger's
+ * names are compared, either.
  *
  * @param presented - leaf first
  * @param now - milliseconds since the Unix epoch
@@ -86,7 +89,8 @@ export function verifyPath(
     checkLeaf(leaf, purpose) ??
     checkSigners(path, purpose) ??
     checkAnchor(anchor) ??
-    checkSignatures(path, signatures);
+    checkSignatures(path, signatures) ??
+    checkConstraints(path);
   if (problem !== undefined) return err(problem);
   const notAfter = Math.min(...path.map((certificate) => certificate.notAfter));
   const verified: CertificatePath = { leaf, intermediates, anchor, notAfter };
@@ -133,10 +137,13 @@ function identifiersComplete({ subjectKeyId, authorityKeyId }: Extensions, at: n
 }
 
 function checkLeaf(leaf: Certificate, purpose: Purpose): PathError | undefined {
-  const { basicConstraints, keyUsage, extendedKeyUsage } = leaf.extensions;
+  const { basicConstraints, keyUsage, extendedKeyUsage, nameConstraints } = leaf.extensions;
   if (basicConstraints?.ca === true || keyUsage?.keyCertSign === true) return { kind: "leaf-is-authority" };
   // TLS 1.3 signs with the leaf's key (RFC 8446 section 4.4.2.2).
   if (keyUsage?.digitalSignature === false) return { kind: "leaf-cannot-sign" };
+  if (nameConstraints !== undefined) {
+    return { kind: "extension-unhandled", at: 0, oid: printOid(oids.nameConstraints) };
+  }
   const named = extendedKeyUsage?.includes(purposeOid[purpose]) ?? purpose === "client";
   // A leaf for every purpose is for none: the Web PKI forbids it, albatross writes none.
   const allowed = named && extendedKeyUsage?.includes(oids.anyExtendedKeyUsage) !== true;
@@ -190,6 +197,12 @@ function checkSignatures(path: readonly Certificate[], signatures: SignatureCach
     if (!good) return { kind: "signature-wrong", at };
   }
   return undefined;
+}
+
+function checkConstraints(path: readonly Certificate[]): PathError | undefined {
+  const intermediates = path.map((certificate, at) => at > 0 && isSelfIssued(certificate));
+  const checked = checkNames(path, (at) => intermediates[at] === true);
+  return checked.ok ? undefined : checked.error;
 }
 
 function isIssuedBy(signed: Certificate, signer: Certificate): boolean {

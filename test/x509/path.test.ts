@@ -169,9 +169,9 @@ test.for<[string, Shape, PathError]>([
     { kind: "extension-unhandled", at: 1, oid: "1.2.3" },
   ],
   [
-    "name constraints",
-    { extra: [extension(oids.nameConstraints, false, Uint8Array.of(0x30, 0))] },
-    { kind: "extension-unhandled", at: 1, oid: "2.5.29.30" },
+    "policy constraints",
+    { extra: [extension(oids.policyConstraints, false, Uint8Array.of(0x30, 3, 0x80, 1, 0))] },
+    { kind: "extension-unhandled", at: 1, oid: "2.5.29.36" },
   ],
 ])("verifyPath refuses a delegate with %s", ([, shape, error]) => {
   const odd = delegate("odd", anchor, shape);
