@@ -4,6 +4,7 @@ import { describe, expect, test } from "vitest";
 import { type Certificate, parseCertificate } from "../../src/x509/certificate.ts";
 import { type Purpose, verifyPath } from "../../src/x509/path.ts";
 import { parsePem } from "../../src/x509/pem.ts";
+import { cpuTime } from "./cpu_time.ts";
 
 /** The public x509-limbo suite lies beside the checkout where it is at hand; without it these tests are skipped. */
 const folder = join(import.meta.dirname, "../../../shared/limbo");
@@ -131,17 +132,6 @@ function decide(limbo: Case, purpose: Purpose): Case["expected_result"] {
     return anchors.some((anchor) => anchor !== undefined && verifyPath(presented, anchor, now, purpose).ok);
   });
   return accepted ? "SUCCESS" : "FAILURE";
-}
-
-/** Milliseconds of CPU that `work` takes: the least of a few rounds, as the process may have other things to do. */
-function cpuTime(work: () => void): number {
-  const times = Array.from({ length: 3 }, () => {
-    const before = process.cpuUsage();
-    work();
-    const { user, system } = process.cpuUsage(before);
-    return (user + system) / 1000;
-  });
-  return Math.min(...times);
 }
 
 describe.skipIf(!existsSync(folder)).each<Purpose>(["client", "server"])("x509-limbo for a %s", (purpose) => {
