@@ -5,7 +5,7 @@ import { decodeDer } from "../src/codec/der.ts";
 import type { DerProblem } from "../src/codec/der_problem.ts";
 import { bytesSource, decodeSolo5 } from "../src/codec/elf.ts";
 import { decodeExtension } from "../src/codec/extension.ts";
-import { FrameReader } from "../src/codec/frame.ts";
+import { FrameReader, frameHeader } from "../src/codec/frame.ts";
 import { decodePolicy } from "../src/codec/policy.ts";
 import { readGeneralizedTime, readUtcTime } from "../src/codec/time.ts";
 import { decodeWire } from "../src/codec/wire.ts";
@@ -234,7 +234,36 @@ test.for(["", "78", "789c", "789c0300000000", "789cedbd07", "ffffffff"])("inflat
   expect(inflate(Buffer.from(bytes, "hex"), 1000).ok).toBe(false);
 });
 
-test("FrameReader and ChunkReader refuse what is too large", () => {
-  expect(new FrameReader(10).push(Uint8Array.of(0, 0, 0, 11)).ok).toBe(false);
-  expect(new ChunkReader(10).push(Uint8Array.of(0, 0, 0, 11)).ok).toBe(false);
+test("reference bug 9: negative and huge amounts are refused in the decoder", () => {
+  for (const amount of [
+    [0xff],
+    [0x80, 0, 0, 0, 0, 0, 0, 0],
+    [0x7f, ...new Array<number>(7).fill(0xff)],
+    [1, ...new Array<number>(20).fill(0)],
+  ]) {
+    const wrong = tlv(0x02, amount);
+    const bytes = [
+      decodeConfig(config({ memory: wrong })),
+      decodePolicy(tlv(0x30, tlv(0x30), wrong, five, tlv(0x30))),
+      decodePolicy(tlv(0x30, tlv(0x30), five, wrong, tlv(0x30))),
+      decodePolicy(tlv(0x30, tlv(0x30), five, five, wrong, tlv(0x30))),
+    ];
+    expect(bytes.map((decoded) => !decoded.ok && decoded.error.problem)).toEqual(
+      bytes.map(() => "integer-out-of-range"),
+    );
+    expect(decodeWire(command(tlv(0xa5, tlv(0xa1, wrong)))).ok).toBe(false);
+  }
+});
+
+test("reference bug 20: a negative number of console lines is refused", () => {
+  const decoded = decodeWire(command(tlv(0xa0, tlv(0xa2, tlv(0xa1, tlv(0x02, [0xff]))))));
+  expect(!decoded.ok && decoded.error.error.problem).toBe("integer-out-of-range");
+  expect(decodeWire(command(tlv(0xa0, tlv(0xa2, tlv(0xa1, five))))).ok).toBe(true);
+});
+
+test("reference bug 18: FrameReader and ChunkReader refuse what is too large before any of it comes", () => {
+  for (const length of [11, 0x7fffffff, 0xffffffff])
+    expect(new FrameReader(10).push(frameHeader(length)).ok).toBe(false);
+  // From 2^31 on a chunk's length is negative to albatross, and ends the stream.
+  for (const length of [11, 0x7fffffff]) expect(new ChunkReader(10).push(frameHeader(length)).ok).toBe(false);
 });

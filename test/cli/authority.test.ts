@@ -75,7 +75,7 @@ test("sign shows what it signs and enters it in the database", async () => {
   expect(entry).toBe(`${serial(certificate)} alice`);
 });
 
-test("34: a certificate of the authority below an authority below an authority holds", async () => {
+test("reference bug 34: a certificate of the authority below an authority below an authority holds", async () => {
   const folder = temporaryFolder();
   await follow(folder, [
     ...alice,
@@ -92,7 +92,7 @@ test("34: a certificate of the authority below an authority below an authority h
   expect(holder(folder, "web.pem")).toBe("alice:bob:carol:web");
 });
 
-test("30: sign takes the file of several certificates that it wrote itself, and leaves the root out", async () => {
+test("reference bug 30: sign takes the file of several certificates that it wrote itself, and leaves the root out", async () => {
   const folder = temporaryFolder();
   await follow(folder, [...alice, "info --csr", "sign alice.pem db alice.key unikernel-info.req"]);
   expect(holder(folder, "unikernel-info.pem")).toBe("alice:");

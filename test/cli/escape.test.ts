@@ -28,11 +28,11 @@ test.for([
   ["\u202egnp.exe", "\\u{202e}gnp.exe"],
   ["\u2028", "\\u{2028}"],
   ["\ud800", "\\u{d800}"],
-] as const)("20: escapeText shows %j as %j", ([text, shown]) => {
+] as const)("reference bug 20: escapeText shows %j as %j", ([text, shown]) => {
   expect(escapeText(text)).toBe(shown);
 });
 
-test("20: escapeText shows bytes that are no UTF-8 as they are", () => {
+test("reference bug 20: escapeText shows bytes that are no UTF-8 as they are", () => {
   expect(escapeText(decodeText(Uint8Array.of(0x41, 0xff, 0x80, 0x42)))).toBe("A\\xff\\x80B");
 });
 

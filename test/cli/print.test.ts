@@ -32,12 +32,12 @@ const web: Success = {
   ],
 };
 
-test("22: printSuccess shows guest arguments only where they are asked for", () => {
+test("reference bug 22: printSuccess shows guest arguments only where they are asked for", () => {
   expect(printSuccess(name("alice:"), web, false)).not.toContain("secret");
   expect(printSuccess(name("alice:"), web, true)).toContain(" argv --password=secret \\x1b[2J\n");
 });
 
-test("29: printSuccess gives whole names", () => {
+test("reference bug 29: printSuccess gives whole names", () => {
   expect(printSuccess(name("alice:"), web, false)).toBe(
     "host [unikernel: alice:]: [unikernel: alice:bob:web]: typ solo5 started 2026-01-02T03:04:05-00:00 " +
       "fail behaviour restart 2, 3 startup at not specified CPUids 0, 1 32 MB memory " +
@@ -80,6 +80,6 @@ test("printPolicy writes no limit as albatross does", () => {
   );
 });
 
-test("20: printConsoleLine escapes what a guest prints", () => {
+test("reference bug 20: printConsoleLine escapes what a guest prints", () => {
   expect(printConsoleLine(0, "\x1b[31mred")).toBe("console 1970-01-01T00:00:00-00:00: \\x1b[31mred\n");
 });

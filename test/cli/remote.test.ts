@@ -75,7 +75,7 @@ test.for(["p256", "p384", "p521", "rsa2048"])("run -d makes leaves with keys of 
   expect((await ask(`info --key-type ${type}`, port)).status).toBe(0);
 });
 
-test("30: run -d asks about a path with a dot for its common name", async () => {
+test("reference bug 30: run -d asks about a path with a dot for its common name", async () => {
   const { port, presented } = await started({});
   expect((await ask("policy", port)).status).toBe(0);
   expect((await ask("info", port)).status).toBe(0);
@@ -161,12 +161,15 @@ test("run -d stops an upload when the answer comes first", async () => {
   expect([status, stderr]).toEqual([117, "error: host [unikernel: :]: command failed: no\n"]);
 });
 
-test.for(["info", `create web ${image}`])("36, 119: the server does not accept our certificate: %s", async (line) => {
-  const { port } = await started({ folder: rsa, strict: true, sigalgs: "rsa_pss_rsae_sha256" });
-  const { status, stderr } = await ask(`${line} --server-ca ${rsa}/cacert.pem --ca bob.pem --ca-key bob.key`, port);
-  expect(status).toBe(119);
-  expect(stderr).toContain("the server does not accept our certificate: certificate required");
-});
+test.for(["info", `create web ${image}`])(
+  "reference bug 36, 119: the server does not accept our certificate: %s",
+  async (line) => {
+    const { port } = await started({ folder: rsa, strict: true, sigalgs: "rsa_pss_rsae_sha256" });
+    const { status, stderr } = await ask(`${line} --server-ca ${rsa}/cacert.pem --ca bob.pem --ca-key bob.key`, port);
+    expect(status).toBe(119);
+    expect(stderr).toContain("the server does not accept our certificate: certificate required");
+  },
+);
 
 test("119: a certificate that is too large for the server", async () => {
   const large = join(folder, "large.hvt");
@@ -179,21 +182,21 @@ test("119: a certificate that is too large for the server", async () => {
   expect(stderr).toContain("illegal parameter");
 });
 
-test("23, 120: a server's certificate from elsewhere is not accepted", async () => {
+test("reference bug 23, 120: a server's certificate from elsewhere is not accepted", async () => {
   const { port, received } = await started({});
   const { status, stderr } = await ask(`info --server-ca ${other}/cacert.pem`, port);
   expect([status, received.join("")]).toEqual([120, ""]);
   expect(stderr).toContain("the server's certificate is not accepted");
 });
 
-test("23, 120: a client's certificate and an authority's are no server's", async () => {
+test("reference bug 23, 120: a client's certificate and an authority's are no server's", async () => {
   for (const name of ["web", "alice"]) {
     const { port } = await started({ certificate: `${name}.pem`, key: `${name}.key` });
     expect((await ask("info", port)).status).toBe(120);
   }
 });
 
-test("5: a server that closes without a word has refused, as albatross's endpoint does", async () => {
+test("reference bug 5: a server that closes without a word has refused, as albatross's endpoint does", async () => {
   const { port } = await started({ act: (socket) => socket.end() });
   const { status, stderr } = await ask("info", port);
   expect(status).toBe(117);

@@ -58,7 +58,7 @@ test("run --csr writes a key that only its owner reads, and nothing else", async
   expect(statSync(join(folder, "web.key")).mode & 0o777).toBe(0o400);
 });
 
-test("30: run --csr works for a path, whose common name is a dot", async () => {
+test("reference bug 30: run --csr works for a path, whose common name is a dot", async () => {
   const folder = temporaryFolder();
   expect(await say(["info", "--csr"], folder)).toMatchObject({ status: 0, stderr: "" });
   expect(readRequest(folder, "unikernel-info.req").commonName).toBe(".");

@@ -239,7 +239,7 @@ test("run stops an upload when a refusal comes in the middle, and prints it", as
   expect(received[0]?.length).toBeLessThan(20_000_000);
 });
 
-test("7: run prints a refusal whose connection is closed over an upload that goes on", async () => {
+test("reference bug 7: run prints a refusal whose connection is closed over an upload that goes on", async () => {
   const { folder, run } = await lab((socket) =>
     socket.once("data", () => socket.write(unhex(inUse), () => socket.destroy())),
   );

@@ -79,7 +79,7 @@ test("lendBlock gives a device to a guest's user and takeBackBlock takes it back
   expect(statSync(blockPath(dbdir, name("a:b")))).toMatchObject({ uid: 0, gid: 0 });
 });
 
-test("fault 27: lendBlock follows no symbolic link", async () => {
+test("reference bug 27: lendBlock follows no symbolic link", async () => {
   const dbdir = await blockFolder();
   const victim = join(temporaryFolder(), "victim");
   writeFileSync(victim, "");

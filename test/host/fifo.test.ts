@@ -15,7 +15,7 @@ test("openConsole reads what comes, before and after writers end", async () => {
   await until(() => text() === "one\ntwo\n");
 });
 
-test("fault 14: openConsole takes over the FIFO of an earlier daemon, with what is in it", async () => {
+test("reference bug 14: openConsole takes over the FIFO of an earlier daemon, with what is in it", async () => {
   const folder = temporaryFolder();
   const first = await open(folder);
   const writer = spawn("sh", ["-c", 'exec 1<>"$0"; echo early; read -r _; echo late', first.input.path], {

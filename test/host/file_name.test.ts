@@ -14,7 +14,7 @@ test.for([
   expect(parseFileName(file)).toEqual(name(text));
 });
 
-test("fault 27: labels `.` and `..` name no folder", () => {
+test("reference bug 27: labels `.` and `..` name no folder", () => {
   for (const text of [":.", ":..", "..:..", ".:", "..:"]) {
     const file = fileName(name(text));
     expect(file).not.toMatch(/^\.{1,2}$|\//);

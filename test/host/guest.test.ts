@@ -103,7 +103,7 @@ test("startGuest without a console starts nothing", async () => {
   expect(readdirSync(runDir)).toEqual([]);
 });
 
-test("fault 27: a guest has a session, an empty environment, /, no other descriptor and no OOM protection", async () => {
+test("reference bug 27: a guest has a session, an empty environment, /, no other descriptor and no OOM protection", async () => {
   const place = await openPlace();
   const guest = await place.start([
     "sh",
@@ -125,7 +125,7 @@ test("fault 27: a guest has a session, an empty environment, /, no other descrip
   ).toEqual([]);
 });
 
-test("fault 14: a guest survives its shim, and its end is still learnt of", async () => {
+test("reference bug 14: a guest survives its shim, and its end is still learnt of", async () => {
   const place = await openPlace();
   const guest = await place.start(["sleep", "60"]);
   const shim = readProcess(shimOf(guest)) ?? { pid: 0, start: 0 };
@@ -136,7 +136,7 @@ test("fault 14: a guest survives its shim, and its end is still learnt of", asyn
   expect(await guest.exited).toEqual({ kind: "unknown" });
 });
 
-test("fault 14: the shim takes no notice of SIGHUP, SIGINT and SIGQUIT, and the guest does", async () => {
+test("reference bug 14: the shim takes no notice of SIGHUP, SIGINT and SIGQUIT, and the guest does", async () => {
   const place = await openPlace();
   const guest = await place.start(["sleep", "60"]);
   for (const signal of ["SIGHUP", "SIGINT", "SIGQUIT"] as const) process.kill(shimOf(guest), signal);
@@ -150,7 +150,7 @@ test("stopGuest ends a guest by SIGTERM", async () => {
   expect(expectOk(await stopGuest(guest, 10_000))).toEqual({ kind: "signalled", signal: 15 });
 });
 
-test("fault 12: stopGuest ends a guest that ignores SIGTERM, after the grace", async () => {
+test("reference bug 12: stopGuest ends a guest that ignores SIGTERM, after the grace", async () => {
   const place = await openPlace();
   const guest = await place.start(["sh", "-c", "trap '' TERM; echo ready; while :; do sleep 1; done"]);
   await until(() => place.text() === "ready\n");
@@ -159,7 +159,7 @@ test("fault 12: stopGuest ends a guest that ignores SIGTERM, after the grace", a
   expect(performance.now() - started).toBeGreaterThanOrEqual(300);
 });
 
-test("fault 12: stopGuest ends a guest whose first thread is a zombie at once", async () => {
+test("reference bug 12: stopGuest ends a guest whose first thread is a zombie at once", async () => {
   const place = await openPlace();
   const script =
     "import ctypes,threading,time\nthreading.Thread(target=time.sleep,args=(60,)).start()\nprint('up',flush=True)\nctypes.CDLL(None).syscall(60,0)";
@@ -177,7 +177,7 @@ test("stopGuest of one that has ended tells its status", async () => {
   expect(expectOk(await stopGuest(guest, 1000))).toEqual({ kind: "exited", code: 0 });
 });
 
-test("fault 14: adoptGuests finds a running guest and learns of its end", async () => {
+test("reference bug 14: adoptGuests finds a running guest and learns of its end", async () => {
   const place = await openPlace();
   const guest = await place.start(["sh", "-c", "sleep 0.3; exit 9"]);
   const [adopted] = expectOk(await adoptGuests(place.runDir));
@@ -217,7 +217,7 @@ test("startGuest of the same name again forgets how the last one ended", async (
   ]);
 });
 
-test("fault 14: guests outlive the process that started them", async () => {
+test("reference bug 14: guests outlive the process that started them", async () => {
   const place = await openPlace();
   const compiled = join(temporaryFolder(), "dist");
   const tsc = join(import.meta.dirname, "../../node_modules/.bin/tsc");

@@ -25,7 +25,7 @@ test.for([
   ["plain", content, plain],
   ["compressed", deflateSync(content), deflated],
 ] as const)(
-  "fault 17: receiveImage stores a %s image once, under the digest of the inflated bytes",
+  "reference bug 17: receiveImage stores a %s image once, under the digest of the inflated bytes",
   async ([, bytes, options]) => {
     const dbdir = await imageFolder();
     for (const size of [1000, 100_000]) {
@@ -64,7 +64,7 @@ test.for([
   ["a cut stream", deflateSync(content).subarray(0, 500), deflated, { kind: "stream-corrupt", code: "Z_BUF_ERROR" }],
   ["another format", content, deflated, { kind: "stream-corrupt", code: "Z_DATA_ERROR" }],
   ["nothing where zlib is due", new Uint8Array(0), deflated, { kind: "stream-corrupt", code: "Z_BUF_ERROR" }],
-] as const)("fault 18: receiveImage refuses %s and leaves no file", async ([, bytes, options, error]) => {
+] as const)("reference bug 18: receiveImage refuses %s and leaves no file", async ([, bytes, options, error]) => {
   const dbdir = await imageFolder();
   expect(expectError(await receiveImage(dbdir, pieces(bytes, 4096), options))).toEqual(error);
   expect(readdirSync(join(dbdir, "images"))).toEqual([]);

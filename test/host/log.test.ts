@@ -2,7 +2,7 @@ import { PassThrough } from "node:stream";
 import { expect, test } from "vitest";
 import { createLog } from "../../src/host/log.ts";
 
-test("fault 22: createLog hides guest arguments, keys and image bytes wherever they stand", () => {
+test("reference bug 22: createLog hides guest arguments, keys and image bytes wherever they stand", () => {
   const stream = new PassThrough();
   const log = createLog("fulmard", 1, stream);
   log.info({

@@ -55,7 +55,7 @@ test("commit after close is an error", async () => {
   expect(expectError(await store.commit([put("policy", ":", "")]))).toEqual({ kind: "store-failed", reason: "closed" });
 });
 
-test("fault 15: commit has the data on the disk before it resolves, seen from a copy that a kill would leave", async () => {
+test("reference bug 15: commit has the data on the disk before it resolves, seen from a copy that a kill would leave", async () => {
   const dbdir = temporaryFolder();
   const store = expectOk(await openStore(dbdir));
   onTestFinished(() => store.close());

@@ -28,12 +28,12 @@ const chain = selfSigned(privateKey);
 const key = encodeKey(privateKey);
 const log = createLog("test", 0, new Writable({ write: (_chunk, _encoding, done) => done() }));
 
-test("testPresented passes where a server sees what was sent", async () => {
+test("reference bug N3: testPresented passes where a server sees what was sent", async () => {
   const context = createContext(chain, key);
   expect(context.ok && (await testPresented(context.value))).toEqual({ ok: true, value: undefined });
 });
 
-test("testPresented fails where a server sees nothing", async () => {
+test("reference bug N3: testPresented fails where a server sees nothing", async () => {
   // Without a certificate of its own, no handshake comes to an end.
   const error = { kind: "chain-not-seen", seen: 0, sent: 3 };
   expect(await testPresented({ secure: createSecureContext({ ca: [], minVersion: "TLSv1.3" }) })).toEqual({

@@ -10,7 +10,9 @@ import { makeAuthorities, remote, startAlbatross, startFulmard, startTheirEndpoi
 const large = randomBytes(20 * 1024 * 1024);
 
 // Fault 7: albatross's daemon refuses and closes at once; its own client dies of that, or hears `writing block data`.
-test("7: fulmar hears albatrossd's refusal of an upload that goes on", { timeout: 60_000 }, async (context) => {
+test("reference bug 7: fulmar hears albatrossd's refusal of an upload that goes on", {
+  timeout: 60_000,
+}, async (context) => {
   needPrograms(context, "albatross-console", "albatrossd", "albatross-tls-endpoint");
   const place = Place.open();
   writeFileSync(join(place.folder, "large"), large);
@@ -27,7 +29,9 @@ test("7: fulmar hears albatrossd's refusal of an upload that goes on", { timeout
   expect(readdirSync(place.folder).filter((file) => file.includes("disk"))).toEqual([]);
 });
 
-test("6, 7: albatross-client hears fulmard's refusals of uploads", { timeout: 60_000 }, async (context) => {
+test("reference bugs 6 and 7: albatross-client hears fulmard's refusals of uploads", {
+  timeout: 60_000,
+}, async (context) => {
   needPrograms(context, "albatross-client");
   const tender = needTender(context);
   const place = Place.open();

@@ -84,7 +84,7 @@ test.for([false, true])(
 );
 
 test.for([0, 9])(
-  "6: a content larger than the device is refused at once, and the old one kept: level %d",
+  "reference bug 6: a content larger than the device is refused at once, and the old one kept: level %d",
   async (level) => {
     const place = new Place("spt");
     await place.start();
@@ -104,7 +104,7 @@ test.for([0, 9])(
 );
 
 test.for([3, 30_000_000])(
-  "7: a device that is not there is not found, whatever is sent for it: %d bytes",
+  "reference bug 7: a device that is not there is not found, whatever is sent for it: %d bytes",
   async (size) => {
     const place = new Place("spt");
     await place.start();

@@ -42,7 +42,7 @@ test.for([
   ["in the middle of a chunk's length", half.subarray(0, 2)],
   ["between two chunks", encodeFrame(Buffer.from("new"))],
   ["before the first chunk", new Uint8Array(0)],
-] as const)("33: a connection that ends %s changes nothing, and says so", async ([, bytes]) => {
+] as const)("reference bug 33: a connection that ends %s changes nothing, and says so", async ([, bytes]) => {
   const place = await withDevice();
   const caller = await begin(place, false);
   caller.socket.end(bytes);
@@ -53,7 +53,7 @@ test.for([
 });
 
 test.for([false, true])(
-  "33: a client that vanishes in the middle of a chunk changes nothing: compressed %s",
+  "reference bug 33: a client that vanishes in the middle of a chunk changes nothing: compressed %s",
   async (compressed) => {
     const place = await withDevice();
     const caller = await begin(place, compressed);

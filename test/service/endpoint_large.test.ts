@@ -46,7 +46,7 @@ function leafOf(issuer: Holder, command: Command): Holder {
 }
 
 largeTest(
-  "a 15 MB image in the certificate arrives byte for byte behind a small request",
+  "reference bug N4: a 15 MB image in the certificate arrives byte for byte behind a small request",
   { timeout: 60_000 },
   async () => {
     const image = randomBytes(15_000_000);

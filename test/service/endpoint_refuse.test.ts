@@ -31,7 +31,7 @@ function leafOf(issuer: Holder, name?: string, command: Command = info): Holder 
   return hold({ profile: "client", ...(name === undefined ? {} : { name }), issuer, command });
 }
 
-test("5: a leaf with a bad label, without a command, or with a policy is answered with the reason", async () => {
+test("reference bug 5: a leaf with a bad label, without a command, or with a policy is answered with the reason", async () => {
   const lab = await openLab();
   const { alice } = lab.pki;
   const bad = leafOf(alice, "a b");
@@ -54,7 +54,7 @@ test("5: a leaf with a bad label, without a command, or with a policy is answere
   }
 });
 
-test("5: the answer bears as much of the name as the chain tells", async () => {
+test("reference bug 5: the answer bears as much of the name as the chain tells", async () => {
   const { port, pki } = await openLab();
   const answer = await ask(port, [leafOf(pki.bob, "x", { kind: "policy-remove" }), pki.bob, pki.alice]);
   expect(answer.header.name).toEqual({ path: ["alice", "bob"], label: "x" });
@@ -62,13 +62,13 @@ test("5: the answer bears as much of the name as the chain tells", async () => {
   expect(other.header.name).toEqual({ path: [] });
 });
 
-test("18: a create's command that is no DER is refused", async () => {
+test("reference bug 18: a create's command that is no DER is refused", async () => {
   const lab = await openLab();
   const leaf = hold({ profile: "client", name: "x", issuer: lab.pki.alice, extension: Buffer.from("300302", "hex") });
   await expectRefusal(lab, [leaf, lab.pki.alice], "the command of certificate 1 cannot be read: truncated at byte 0");
 });
 
-test("23: a serverAuth certificate is no client", async () => {
+test("reference bug 23: a serverAuth certificate is no client", async () => {
   const lab = await openLab();
   const leaf = hold({ profile: "server", name: "x", issuer: lab.pki.alice, command: info });
   await expectRefusal(lab, [leaf, lab.pki.alice], "certificate 1 is not for a client");
@@ -92,7 +92,7 @@ test("no certificate, another authority's, an expired one and one too early are 
   expect(lab.asked).toEqual([]);
 });
 
-test("N1: a forged, expired intermediate before the real one is refused", async () => {
+test("reference bug N1: a forged, expired intermediate before the real one is refused", async () => {
   const lab = await openLab();
   const { alice, root } = lab.pki;
   const richer = { kind: "policy-add", policy: { ...policy, unikernels: 1000 } } as const;
@@ -120,7 +120,7 @@ test("N1: a forged, expired intermediate before the real one is refused", async 
   expect(lab.asked).toEqual([]);
 });
 
-test("N2: a session is never resumed, and a second connection's own chain counts", async () => {
+test("reference bug N2: a session is never resumed, and a second connection's own chain counts", async () => {
   const { port, pki, asked } = await openLab();
   const chain = [leafOf(pki.alice, "first"), pki.alice];
   const first = dial(port, chain);
@@ -135,7 +135,7 @@ test("N2: a session is never resumed, and a second connection's own chain counts
   }
 });
 
-test("N3: every certificate of the longest path is seen", async () => {
+test("reference bug N3: every certificate of the longest path is seen", async () => {
   const { port, pki, asked } = await openLab();
   const chain = [pki.alice];
   for (let depth = 1; depth < 8; depth++) {
@@ -152,7 +152,7 @@ test("N3: every certificate of the longest path is seen", async () => {
   expect(many.payload).toEqual({ kind: "failure", text: "more than 16 certificates were sent" });
 });
 
-test("N4: certificates over 100 KiB are refused where there is no place for large ones, and the log says so once", async () => {
+test("reference bug N4: certificates over 100 KiB are refused where there is no place for large ones, and the log says so once", async () => {
   const { port, pki, log, asked } = await openLab({ limits: { large: 0 } });
   const command = { kind: "block-set", compressed: false, data: new Uint8Array(110_000) } as const;
   const chain = [leafOf(pki.alice, "x", command), pki.alice];
@@ -162,7 +162,7 @@ test("N4: certificates over 100 KiB are refused where there is no place for larg
   expect(asked).toHaveLength(1);
 });
 
-test("N5: certificates that do not belong to the path are refused", async () => {
+test("reference bug N5: certificates that do not belong to the path are refused", async () => {
   const lab = await openLab();
   const { alice, bob, server } = lab.pki;
   const text = (at: number): string =>
@@ -172,7 +172,7 @@ test("N5: certificates that do not belong to the path are refused", async () => 
   await expectRefusal(lab, [leafOf(bob, "x"), bob], text(2));
 });
 
-test("N6: an authority's certificate is no leaf", async () => {
+test("reference bug N6: an authority's certificate is no leaf", async () => {
   const lab = await openLab();
   await expectRefusal(lab, [lab.pki.alice], "the first certificate is an authority's, a command needs one of its own");
   const leaf = leafOf(lab.pki.root, "x");

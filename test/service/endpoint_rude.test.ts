@@ -70,7 +70,7 @@ const rudenesses: Readonly<Record<string, Rudeness>> = {
   },
 };
 
-test("19, 21: 225 rude clients leave the descriptors where they were, and the next client is served", async () => {
+test("reference bugs 19 and 21: 225 rude clients leave the descriptors where they were, and the next client is served", async () => {
   const lab = await openLab({
     limits: { linger: 200, handshake: 2000 },
     answer: (it, socket) => {
@@ -90,7 +90,7 @@ test("19, 21: 225 rude clients leave the descriptors where they were, and the ne
   expect(answer.payload.kind).toBe("failure");
 }, 60_000);
 
-test("21: a slow handshake is ended, however its bytes drip", async () => {
+test("reference bug 21: a slow handshake is ended, however its bytes drip", async () => {
   const { port } = await openLab({ limits: { handshake: 300 } });
   const socket = await connected(port);
   const begin = Date.now();
@@ -104,7 +104,7 @@ test("21: a slow handshake is ended, however its bytes drip", async () => {
   expect(Date.now() - start).toBeGreaterThan(200);
 });
 
-test("21: an address with too many handshakes or connections gets no more, until some are gone", async () => {
+test("reference bug 21: an address with too many handshakes or connections gets no more, until some are gone", async () => {
   const lab = await openLab({ limits: { ...tlsLimits, pendingPerAddress: 5 } });
   const leaf = hold({ profile: "client", name: "x", issuer: lab.pki.alice, command: info });
   const waiting = await Promise.all([0, 1, 2, 3, 4].map(() => connected(lab.port)));

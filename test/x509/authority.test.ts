@@ -130,7 +130,7 @@ test.for<[string, Shape, AuthorityError["kind"]]>([
   expect(read(leaf(alice, shape), alice)).toMatchObject({ ok: false, error: { kind } });
 });
 
-test("5: readAuthority refuses a leaf without our extension", () => {
+test("reference bug 5: readAuthority refuses a leaf without our extension", () => {
   const bare = forge({ ca: false, usage: 0xa0, name: "vm", issuer: alice });
   expect(read(bare, alice)).toEqual({ ok: false, error: { kind: "extension-missing" } });
 });

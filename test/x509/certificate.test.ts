@@ -56,13 +56,13 @@ function refusal(odd: Parameters<typeof forgeDer>[0]) {
   return parsed.ok ? undefined : parsed.error;
 }
 
-test("parseCertificate takes version 3 alone", () => {
+test("reference bug N6: parseCertificate takes version 3 alone", () => {
   expect(refusal({ version: 1 })).toEqual({ kind: "version", version: 1 });
   expect(refusal({ version: 2 })).toEqual({ kind: "version", version: 2 });
   expect(refusal({ version: 4 })).toEqual({ kind: "version", version: 4 });
 });
 
-test("parseCertificate takes positive serials of up to 20 bytes", () => {
+test("reference bug N6: parseCertificate takes positive serials of up to 20 bytes", () => {
   expect(refusal({ serial: 0n })).toEqual({ kind: "serial-not-positive" });
   expect(refusal({ serial: -1n })).toEqual({ kind: "serial-not-positive" });
   expect(refusal({ serial: 2n ** 159n - 1n })).toBeUndefined();

@@ -130,7 +130,7 @@ test("issueCertificate writes GeneralizedTime from 2050 on, whole seconds, and a
   expect(certificate).toMatchObject({ notBefore: now, notAfter: Date.UTC(2050, 0), serial: Uint8Array.of(7) });
 });
 
-test("34: what a second-level delegate issues is a path", () => {
+test("reference bug 34: what a second-level delegate issues is a path", () => {
   const { root, alice } = family("ed25519");
   const bob = issue("ed25519", alice, {
     profile: "authority",

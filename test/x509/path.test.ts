@@ -81,7 +81,7 @@ test("verifyPath refuses any other order, and any left out", () => {
   expect(refusal([bobsLeaf])).toEqual({ kind: "not-issued-by-next", at: 0 });
 });
 
-test("N1: a forged, expired intermediate between the leaf and the real one is refused, before it or instead of it", () => {
+test("reference bug N1: a forged, expired intermediate between the leaf and the real one is refused, before it or instead of it", () => {
   const fatter = { kind: "policy-add" as const, policy: { ...policy, unikernels: 1000 } };
   const forged = delegate("bob", alice, { key: bob.key, signer: freshKey(), command: fatter, notAfter: now - day / 2 });
   const unexpired = delegate("bob", alice, { key: bob.key, signer: freshKey(), command: fatter });
@@ -145,7 +145,7 @@ test.for<[string, Shape, PathError]>([
     { commandCritical: true },
     { kind: "extension-unhandled", at: 0, oid: "1.3.6.1.4.1.49836.42" },
   ],
-])("N6: verifyPath refuses a client's leaf with %s", ([, shape, error]) => {
+])("reference bug N6: verifyPath refuses a client's leaf with %s", ([, shape, error]) => {
   expect(refusal([leaf(alice, shape), alice])).toEqual(error);
 });
 
@@ -218,7 +218,7 @@ test("verifyPath accepts a delegate with the anchor's name", () => {
   expect(refusal([leaf(namesake), namesake])).toBeUndefined();
 });
 
-test("23: a server's path is refused where it carries our extension, or where its leaf is not for servers", () => {
+test("reference bug 23: a server's path is refused where it carries our extension, or where its leaf is not for servers", () => {
   expect(refusal([forge({ ...server, name: "server", issuer: anchor })], "server")).toBeUndefined();
   const tenants = forge({ ...server, name: "server", issuer: alice });
   expect(refusal([tenants, alice], "server")).toEqual({ kind: "server-delegated", at: 1 });

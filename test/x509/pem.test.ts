@@ -29,7 +29,7 @@ test.for([
   expect(parsePem(text)).toEqual({ ok: false, error });
 });
 
-test("30: parseCertificates reads the two certificates that albatross writes for a nested delegate", () => {
+test("reference bug 30: parseCertificates reads the two certificates that albatross writes for a nested delegate", () => {
   expect(readCertificates("pki/team.pem").map(({ subject }) => subject.commonName)).toEqual(["team", "dev"]);
 });
 
