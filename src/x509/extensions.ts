@@ -55,7 +55,7 @@ export type ExtensionError =
 export function readExtension(reader: Reader): Extension {
   return reader.sequence((inside) => {
     const oid = readOid(inside);
-    const critical = inside.optional(tags.boolean, (found) => found.boolean()) ?? false;
+    const critical = inside.optional(tags.boolean, readTrue) ?? false;
     return { oid, critical, value: inside.octets() };
   });
 }
@@ -123,11 +123,15 @@ const readers: Readonly<Record<Oid, (reader: Reader, critical: boolean) => Parti
   },
 };
 
+/** A BOOLEAN DEFAULT FALSE that is there. */
+function readTrue(reader: Reader): boolean {
+  return reader.boolean() || reader.fail("boolean-not-canonical");
+}
+
 /** RFC 5280 section 4.2.1.9: only a CA has a path length. */
 function readBasicConstraints(reader: Reader, critical: boolean): BasicConstraints {
   return reader.sequence((inside) => {
-    const ca =
-      inside.optional(tags.boolean, (found) => found.boolean() || found.fail("boolean-not-canonical")) ?? false;
+    const ca = inside.optional(tags.boolean, readTrue) ?? false;
     const pathLength = inside.optional(tags.integer, (found) => found.integer());
     if (pathLength === undefined) return { critical, ca };
     if (!ca || pathLength < 0) inside.fail("value-refused");

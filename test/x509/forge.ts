@@ -37,6 +37,8 @@ export interface Shape {
   /** The key that signs, where it is not the issuer's. */
   readonly signer?: KeyObject;
   readonly key?: KeyObject;
+  /** What is said to be the key. */
+  readonly spki?: Uint8Array;
   readonly command?: Command | Uint8Array;
   readonly commandCritical?: boolean;
   readonly version?: number;
@@ -102,7 +104,7 @@ export function forgeDer(shape: Shape): Uint8Array {
       encoded(shape.issuer?.certificate.subject.bytes ?? subject),
       sequence(writeUtcTime(notBefore), writeUtcTime(notAfter)),
       encoded(subject),
-      encoded(encodePublicKey(key)),
+      encoded(shape.spki ?? encodePublicKey(key)),
       version === 3 ? explicit(3, constructed(tags.sequence, extensions(shape, key))) : undefined,
     ),
   );
