@@ -17,7 +17,8 @@ import { buildChain, type Chain, fieldChanges, listChanges, maxBit, type Plan } 
  *
  * FULMAR_FUZZ_RUNS=20000 looks further, from another seed each time.
  */
-const runs = Number(process.env["FULMAR_FUZZ_RUNS"] ?? 0);
+const { FULMAR_FUZZ_RUNS = "0" } = process.env;
+const runs = Number(FULMAR_FUZZ_RUNS);
 
 /** The certificates that could be read, leaf first, the anchor last. */
 type Path = readonly Certificate[];
