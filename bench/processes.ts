@@ -51,7 +51,8 @@ export async function stop(child: ChildProcess): Promise<void> {
   const late = setTimeout(() => child.kill("SIGKILL"), 10_000);
   await new Promise((resolve) => {
     child.once("exit", resolve);
-    child.kill("SIGTERM");
+    // Told to end otherwise, fulmard leaves its guests to the next one.
+    child.kill(child.spawnargs.some((word) => word.endsWith("fulmard.js")) ? "SIGUSR2" : "SIGTERM");
   });
   clearTimeout(late);
 }

@@ -12,10 +12,14 @@ import { openLogStream } from "../src/host/syslog.ts";
 import { exportState, importState } from "../src/service/migrate.ts";
 import { describeMigration } from "../src/service/migrate_describe.ts";
 import { startDaemon } from "../src/service/start.ts";
+import { stopGuests, stopGuestsSignal } from "../src/service/stop_guests.ts";
 
 const words = parseDaemonWords(process.argv.slice(2));
-if (words.migration === undefined) await serve();
-else await migrate(words.migration);
+const log = createLog("fulmard", words.verbose, openLogStream("fulmard", words.syslog, false));
+const cage = words.cage && geteuid?.() === 0;
+if (words.migration !== undefined) await migrate(words.migration);
+else if (words.stopGuests) await stop();
+else await serve();
 
 async function migrate(asked: Migration): Promise<void> {
   const said =
@@ -27,10 +31,15 @@ async function migrate(asked: Migration): Promise<void> {
   process.exitCode = said.status;
 }
 
+async function stop(): Promise<void> {
+  const stopped = await stopGuests({ ...words, cage, grace: words.grace * 1000, log });
+  if (stopped.ok) return;
+  log.fatal(stopped.error, "cannot stop the guests");
+  process.exitCode = 1;
+}
+
 async function serve(): Promise<void> {
-  const log = createLog("fulmard", words.verbose, openLogStream("fulmard", words.syslog, false));
   const activated = words.systemdSocketActivation ? takeActivated(process.env, process.pid) : [];
-  const cage = words.cage && geteuid?.() === 0;
   const daemon = await startDaemon({
     ...words,
     cage,
@@ -41,7 +50,9 @@ async function serve(): Promise<void> {
   });
   if (daemon.ok) {
     process.stdout.write(`serving ${words.tmpdir}/util/{chain,vmmd,console,stat}.sock\n`);
-    await serveUntilSignalled(log, () => daemon.value.stop());
+    await serveUntilSignalled(log, () => daemon.value.stop(), {
+      [stopGuestsSignal]: () => daemon.value.stop("stop"),
+    });
   } else {
     log.fatal(daemon.error, `cannot start: ${daemon.error.step} failed`);
     process.exitCode = 1;

@@ -30,6 +30,8 @@ export interface DaemonWords {
   readonly syslog: boolean;
   /** How often `-v` was said. */
   readonly verbose: number;
+  /** Instead of serving: ends the guests of the daemon, and it, or what an earlier one left. */
+  readonly stopGuests: boolean;
   /** Instead of serving. */
   readonly migration?: Migration;
 }
@@ -72,6 +74,11 @@ export function createDaemonProgram(ask: (migration: Migration) => void): Comman
     .option("--influx-full-names", "say alice:web there, in place of albatross's web", false)
     .option("--metrics <address>", "serve that to Prometheus: [address:]port, or unix:path; on loopback", parseMetrics)
     .option("--systemd-socket-activation", "serve on the sockets that systemd opened, and open only the others", false)
+    .option(
+      "--stop-guests",
+      "end all guests, and the daemon that has them; they start again with the next daemon (with the --dbdir and --tmpdir that it has)",
+      false,
+    )
     .option("--syslog", "begin each line of the log with its priority, as the journal reads it", false)
     .option("-v, --verbose", "say more (repeatable)", (_, level: number) => level + 1, 0)
     .action(() => undefined);

@@ -1,14 +1,22 @@
 /**
- * The supervisor's first state: what was stored and what the host has, and the
- * unikernels that are to run again, in the order of their startup.
+ * The supervisor's first state: what was stored, what the host has, and what an
+ * earlier daemon left running on it.
+ *
+ * The store says what there is to be; what is found only says whether it runs
+ * already. A guest is adopted if it is what the store means by its name. One
+ * that ended while nobody looked ends now. Everything else is cleared away, and
+ * what is stored starts, in the order of its startup.
  *
  * @module
  */
 import { putGrant } from "./delegation.ts";
-import type { Name, Path } from "./name.ts";
+import { exited } from "./life.ts";
+import { claimMacs } from "./macs.ts";
+import { type Name, type Path, printName } from "./name.ts";
 import type { Policy } from "./policy.ts";
 import { empty, putBlock, putUnikernel, type Resources } from "./resources.ts";
-import type { Effect, State, Step, StoredUnikernel, Unikernel } from "./state.ts";
+import type { ExitStatus } from "./restart.ts";
+import type { Effect, Incarnation, State, Step, StoredUnikernel, Unikernel } from "./state.ts";
 import { demandOf } from "./transition.ts";
 
 export interface Stored {
@@ -18,29 +26,110 @@ export interface Stored {
   readonly blocks: readonly { readonly name: Name; readonly size: number }[];
 }
 
-/** Reserves all that was stored, asking no policy: what was there stays. Its images are held until they are prepared. */
-export function boot(host: Policy, stored: Stored): Step {
+/** A guest that an earlier daemon left on the host. */
+export interface Found {
+  readonly name: Name;
+  /** Absent where it cannot be told. */
+  readonly incarnation?: Incarnation;
+  /** Ms since the Unix epoch. */
+  readonly started?: number;
+  /** Whether it was told to end: its end then says nothing about what should become of it. */
+  readonly stopping: boolean;
+  /** How and when, ms since the Unix epoch, it ended; absent while it runs. */
+  readonly end?: { readonly status: ExitStatus; readonly at: number };
+}
+
+/** What becomes of a stored unikernel. */
+export type Fate =
+  /** It runs, and nobody notices anything. */
+  | { readonly kind: "adopt"; readonly incarnation: Incarnation }
+  /** It ran, and ended while nobody looked. */
+  | { readonly kind: "end"; readonly incarnation: Incarnation; readonly status: ExitStatus; readonly at: number }
+  /** It is started, once what was found in its place is gone. */
+  | { readonly kind: "start" };
+
+export interface Boot extends Step {
+  /** Done before anybody is served. */
+  readonly before: readonly Effect[];
+}
+
+/** Reserves all that was stored, asking no policy: what was there stays. Its images are held from the start. */
+export function boot(host: Policy, stored: Stored, found: readonly Found[] = []): Boot {
+  const inOrder = stored.unikernels.toSorted((a, b) => startup(a.record) - startup(b.record));
+  const guests = new Map(found.map((one) => [printName(one.name), one]));
+  let state: State = { resources: reserve(host, stored), macs: undefined, counter: 0, stopping: false };
+  const holds: Effect[] = [];
+  const before: Effect[] = [];
+  const effects: Effect[] = [];
+  for (const { name, record } of inOrder) {
+    const guest = guests.get(printName(name));
+    guests.delete(printName(name));
+    holds.push({ kind: "hold-image", digest: record.digest });
+    const fate = fateOf(record, guest);
+    state = fate.kind === "start" ? prepare(state, name, record) : resume(state, name, fate.incarnation, guest);
+    const { counter: number } = state;
+    if (fate.kind === "adopt") before.push({ kind: "adopt", name, run: number });
+    else if (fate.kind === "start") {
+      const image = { kind: "stored", digest: record.digest } as const;
+      effects.push({ kind: "prepare", name, job: number, config: record.config, image });
+      if (guest !== undefined) before.push({ kind: "discard", name });
+    } else {
+      const ended = exited(state, { kind: "exited", name, run: number, status: fate.status, now: fate.at });
+      ({ state } = ended);
+      effects.push(...ended.effects, { kind: "discard", name });
+    }
+  }
+  for (const { name } of guests.values()) before.push({ kind: "discard", name });
+  return { state, before: [...holds, ...before], effects };
+}
+
+/** What is found decides only where it is what is stored, and ended of its own accord. */
+export function fateOf(record: StoredUnikernel, found: Found | undefined): Fate {
+  const { incarnation, end, stopping = false } = found ?? {};
+  if (incarnation === undefined || stopping || !isOf(record, incarnation)) return { kind: "start" };
+  if (end === undefined) return { kind: "adopt", incarnation };
+  return end.status.kind === "unknown" ? { kind: "start" } : { kind: "end", incarnation, ...end };
+}
+
+function isOf({ config, digest }: StoredUnikernel, incarnation: Incarnation): boolean {
+  return sameValue(digest, incarnation.digest) && sameValue(config, incarnation.config);
+}
+
+function reserve(host: Policy, { policies, blocks }: Stored): Resources<Unikernel> {
   let resources: Resources<Unikernel> = putGrant(empty, [], { policy: host, notBefore: 0, used: 0, shared: true });
-  for (const { path, policy, notBefore } of stored.policies) {
+  for (const { path, policy, notBefore } of policies) {
     if (path.length > 0) resources = putGrant(resources, path, { policy, notBefore, used: 0, shared: true });
   }
-  for (const { name, size } of stored.blocks) resources = putBlock(resources, name, { size, state: "ready" });
-  const effects: Effect[] = [];
-  const inOrder = stored.unikernels.toSorted((a, b) => startup(a.record) - startup(b.record));
-  for (const [job, { name, record }] of inOrder.entries()) {
-    const { config, digest } = record;
-    const image = { kind: "stored", digest } as const;
-    const unikernel: Unikernel = {
-      phase: { kind: "preparing" },
-      failures: 0,
-      change: { job, config, image, grants: [] },
-    };
-    resources = putUnikernel(resources, name, { demand: demandOf(config), unikernel });
-    effects.push({ kind: "prepare", name, job, config, image });
-  }
-  const state: State = { resources, macs: undefined, counter: inOrder.length, stopping: false };
-  const holds = inOrder.map(({ record }): Effect => ({ kind: "hold-image", digest: record.digest }));
-  return { state, effects: [...holds, ...effects] };
+  for (const { name, size } of blocks) resources = putBlock(resources, name, { size, state: "ready" });
+  return resources;
+}
+
+function prepare(state: State, name: Name, { config, digest }: StoredUnikernel): State {
+  const job = state.counter + 1;
+  const change = { job, config, image: { kind: "stored", digest }, grants: [] } as const;
+  return enter({ ...state, counter: job }, name, config, { phase: { kind: "preparing" }, failures: 0, change });
+}
+
+/** It runs, as far as the state goes. */
+function resume(state: State, name: Name, current: Incarnation, guest: Found | undefined): State {
+  const run = state.counter + 1;
+  const macs = claimMacs(state.macs, name, current.devices);
+  const since = guest?.started === undefined ? {} : { started: guest.started };
+  const unikernel: Unikernel = { current, phase: { kind: "running", run }, failures: 0, ...since };
+  return enter({ ...state, counter: run, macs: macs.ok ? macs.value : state.macs }, name, current.config, unikernel);
+}
+
+function enter(state: State, name: Name, config: StoredUnikernel["config"], unikernel: Unikernel): State {
+  return { ...state, resources: putUnikernel(state.resources, name, { demand: demandOf(config), unikernel }) };
+}
+
+/** Whether two values of records, lists and bytes say the same. */
+function sameValue(a: unknown, b: unknown): boolean {
+  if (typeof a !== "object" || typeof b !== "object" || a === null || b === null) return a === b;
+  const [left, right] = [new Map(Object.entries(a)), new Map(Object.entries(b))];
+  return (
+    left.size === right.size && [...left].every(([key, value]) => right.has(key) && sameValue(value, right.get(key)))
+  );
 }
 
 function startup({ config }: StoredUnikernel): number {

@@ -65,18 +65,18 @@ export function startFailed(before: State, event: Of<"start-failed">): Step {
   return preceded(refused, wait(state, name, unikernel, unikernel.failures + 1));
 }
 
-/** The tender ended, by itself or because it was told to. While the daemon stops, that says nothing about tomorrow. */
+/** The tender ended, by itself or because it was told to. While the daemon stops, the next one judges the former. */
 export function exited(state: State, event: Of<"exited">): Step {
   const { name, run, now } = event;
   const unikernel = find(state, name);
   const { phase } = unikernel ?? {};
-  if (unikernel === undefined || phase === undefined || !("run" in phase) || phase.run !== run || state.stopping) {
+  if (unikernel === undefined || phase === undefined || !("run" in phase) || phase.run !== run) {
     return { state, effects: [] };
   }
   const status = guestStatus(unikernel.current?.tender.kind ?? "hvt", event.status);
   const seen = { ...unikernel, lastExit: status };
   if (phase.kind === "stopping") return proceed(state, name, seen, phase.next);
-  if (phase.kind === "running") return ended(state, name, seen, status, now - (seen.started ?? now));
+  if (phase.kind === "running" && !state.stopping) return ended(state, name, seen, status, now - (seen.started ?? now));
   return { state, effects: [] };
 }
 

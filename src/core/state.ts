@@ -156,6 +156,10 @@ export type Effect =
     }
   | { readonly kind: "start"; readonly name: Name; readonly run: number; readonly incarnation: Incarnation }
   | { readonly kind: "stop"; readonly name: Name; readonly run: number }
+  /** Takes over the guest that an earlier daemon left, as this run. */
+  | { readonly kind: "adopt"; readonly name: Name; readonly run: number }
+  /** Ends what an earlier daemon left under this name; a start of that name waits for it. */
+  | { readonly kind: "discard"; readonly name: Name }
   | { readonly kind: "timer"; readonly name: Name; readonly run: number; readonly delay: number }
   /** One use of a stored image more. */
   | { readonly kind: "hold-image"; readonly digest: Uint8Array }

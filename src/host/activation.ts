@@ -61,18 +61,28 @@ export async function notify(state: string, env: Environment = process.env): Pro
   });
 }
 
-/** Says that we serve; at SIGTERM or SIGINT says that we stop, and does. */
-export async function serveUntilSignalled(log: Log, stop: () => Promise<void>): Promise<void> {
+/**
+ * Says that we serve; at SIGTERM or SIGINT says that we stop, and does.
+ *
+ * @param others - further signals, each with its own way to stop
+ */
+export async function serveUntilSignalled(
+  log: Log,
+  stop: () => Promise<void>,
+  others: Readonly<Partial<Record<NodeJS.Signals, () => Promise<void>>>> = {},
+): Promise<void> {
   let ending = false;
-  const end = async (): Promise<void> => {
+  const end = async (how: () => Promise<void>): Promise<void> => {
     // A service manager tells every process of ours, and so do we our workers.
     if (ending) return;
     ending = true;
     await notify("STOPPING=1");
-    await stop();
+    await how();
     process.exit(0);
   };
-  for (const signal of ["SIGTERM", "SIGINT"]) process.on(signal, () => void end());
+  for (const [signal, how] of Object.entries({ SIGTERM: stop, SIGINT: stop, ...others })) {
+    process.on(signal, () => void end(how));
+  }
   const problem = await notify("READY=1");
   if (problem !== undefined) log.warn(problem);
 }

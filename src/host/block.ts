@@ -137,6 +137,20 @@ export function takeBackBlock(dbdir: string, name: Name): Promise<Result<void, I
   return setOwner(blockPath(dbdir, name), geteuid?.() ?? 0, getegid?.() ?? 0);
 }
 
+/** Takes back all devices that are not ours, but for those of `kept`: an earlier daemon lent them. */
+export function reclaimBlocks(dbdir: string, kept: readonly Name[]): Promise<Result<void, IoError>> {
+  const path = folder(dbdir);
+  const files = new Set(kept.map(fileName));
+  const own = geteuid?.() ?? 0;
+  return attempt("own", path, async () => {
+    for (const file of await readdir(path)) {
+      const facts = await lstat(join(path, file));
+      if (facts.isFile() && facts.uid !== own && !files.has(file))
+        await setOwner(join(path, file), own, getegid?.() ?? 0);
+    }
+  });
+}
+
 /** By descriptor, and never through a symbolic link: whatever lies in the folder, no other file changes hands. */
 function setOwner(path: string, uid: number, gid: number): Promise<Result<void, IoError>> {
   return attempt("own", path, async () => {

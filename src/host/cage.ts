@@ -29,13 +29,22 @@ export const cageEnvironment: Readonly<Record<string, string>> = {
   LC_ALL: "C",
 };
 
+/**
+ * The first uid of one daemon's guests: two daemons on one host do not share users.
+ *
+ * @param number - any number that tells the daemon from another
+ */
+export function firstUid(number: number): number {
+  return uidBase + (number % uidParts) * uidCount;
+}
+
 /** The uids of the guests of one daemon: the lowest free one is taken. */
 export class UidPool {
   readonly #base: number;
   readonly #size: number;
   readonly #taken: Set<number> = new Set();
 
-  constructor(base: number = uidBase, size: number = uidCount) {
+  constructor(base: number, size: number = uidCount) {
     this.#base = base;
     this.#size = size;
   }
@@ -64,7 +73,10 @@ export class UidPool {
  * The first guest uid: in 1,879,048,192 to 2,147,352,575, which systemd's table of uid ranges
  * (https://systemd.io/UIDS-GIDS/) marks as unused, above its containers and what subuid hands out.
  */
-export const uidBase = 1_900_000_000;
+const uidBase = 1_900_000_000;
 
 /** Guest uids: as many as a container's range, far more than taps or memory allow. */
 const uidCount = 65_536;
+
+/** As many as fit into the range: two daemons of one host meet in one of them once in 3,700. */
+const uidParts = 3700;

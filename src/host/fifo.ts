@@ -8,7 +8,7 @@
  * @module
  */
 import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
-import { mkdir, rm } from "node:fs/promises";
+import { mkdir, readdir, rm } from "node:fs/promises";
 import { Socket } from "node:net";
 import { join } from "node:path";
 import type { Name } from "../core/name.ts";
@@ -50,6 +50,22 @@ export async function openConsole(
     opened = await openFifo(path);
   }
   return opened.ok ? ok(read(path, opened.value, onData)) : opened;
+}
+
+/** Removes a console that nobody reads. */
+export async function removeConsole(folder: string, name: Name): Promise<void> {
+  await rm(join(folder, fileName(name)), { force: true });
+}
+
+/** Removes the consoles that an earlier daemon left in `folder`, but for those of `kept`. */
+export function removeConsoles(folder: string, kept: readonly Name[]): Promise<Result<void, IoError>> {
+  const files = new Set(kept.map(fileName));
+  return attempt("sweep", folder, async () => {
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+    for (const file of await readdir(folder)) {
+      if (!files.has(file)) await rm(join(folder, file), { force: true, recursive: true });
+    }
+  });
 }
 
 async function openFifo(path: string): Promise<Result<number, ConsoleError>> {

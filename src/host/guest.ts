@@ -2,30 +2,29 @@
  * Guests: tenders that run under a shim, so that they outlive the daemon, and
  * the watch over them, by this daemon or a later one.
  *
- * Three files in the run folder tell a later daemon of a guest: NAME.guest (what
- * the daemon wants to know again), NAME.pid (pid, start time, boot) and NAME.exit
- * (pid, start time, status). Each appears by rename, and the last two are the
- * shim's.
- *
  * @module
  */
 import { type ChildProcess, spawn } from "node:child_process";
-import { closeSync, openSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { closeSync, openSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
-import { join } from "node:path";
-import { type Name, parseName, printName } from "../core/name.ts";
+import type { Name } from "../core/name.ts";
+import type { ExitStatus } from "../core/restart.ts";
 import { err, ok, type Result } from "../core/result.ts";
 import { cageEnvironment } from "./cage.ts";
-import { fileName } from "./file_name.ts";
+import {
+  filesOf,
+  forgetGuest,
+  type GuestFiles,
+  type GuestRecord,
+  listRecords,
+  readExit,
+  readIdentity,
+  readTime,
+  writeRecord,
+} from "./guest_files.ts";
 import { attempt, errnoOf, type IoError } from "./io.ts";
-import { isAlive, isPidTaken, kill, type ProcessIdentity, processState, readBootId } from "./proc.ts";
+import { isAlive, isPidTaken, kill, type ProcessIdentity, processState } from "./proc.ts";
 import { shim } from "./shim.ts";
-
-/** How a tender ended; `unknown` where its shim was killed before it. */
-export type ExitStatus =
-  | { readonly kind: "exited"; readonly code: number }
-  | { readonly kind: "signalled"; readonly signal: number }
-  | { readonly kind: "unknown" };
 
 export interface Guest {
   readonly name: Name;
@@ -55,10 +54,19 @@ export type GuestError =
   | { readonly kind: "guest-unkillable"; readonly pid: number; readonly waited: number }
   | IoError;
 
-/** What an earlier daemon left of a guest. */
+/** What an earlier daemon left of a guest; `stopping` if it had told it to end. */
 export type Adopted =
-  | { readonly kind: "running"; readonly guest: Guest; readonly note: string }
-  | { readonly kind: "ended"; readonly name: Name; readonly status: ExitStatus; readonly note: string };
+  | { readonly kind: "running"; readonly guest: Guest; readonly note: string; readonly stopping: boolean }
+  | {
+      readonly kind: "ended";
+      readonly name: Name;
+      /** Unknown for a guest of another boot too: the host's end was its. */
+      readonly status: ExitStatus;
+      /** Ms since the Unix epoch. */
+      readonly at?: number;
+      readonly note: string;
+      readonly stopping: boolean;
+    };
 
 /**
  * Starts a tender. A program that cannot be run shows as an exit with 126 or 127, and its reason on the console.
@@ -69,17 +77,15 @@ export async function startGuest(start: GuestStart): Promise<Result<Guest, Guest
   const prepared = await attempt("record", files.guest, async () => {
     await mkdir(runDir, { recursive: true, mode: 0o700 });
     statSync(fifo);
-    for (const file of [files.pid, files.exit]) rmSync(file, { force: true });
-    writeFileSync(`${files.guest}.new`, JSON.stringify({ name: printName(name), note }), { mode: 0o600 });
-    renameSync(`${files.guest}.new`, files.guest);
+    writeRecord(files, { name, note });
   });
   if (!prepared.ok) return prepared;
   const child = spawnShim([fifo, files.pid, files.exit, ...argv], start.inheritable ?? []);
   child.unref();
   const identity = await readReport(child);
   if (!identity.ok) {
-    killGroup(child);
-    removeFiles(files);
+    if (child.pid !== undefined) killGroup(child.pid);
+    forgetGuest(runDir, name);
     return identity;
   }
   return ok({ name, identity: identity.value, exited: watch(identity.value, files, child) });
@@ -92,7 +98,7 @@ function spawnShim(words: readonly string[], inheritable: readonly number[]): Ch
     const stdio: ("ignore" | "pipe" | number)[] = new Array(Math.max(2, ...inheritable) + 1).fill("ignore");
     for (const fd of inheritable) stdio[fd] = nowhere;
     stdio[3] = "pipe";
-    return spawn("/bin/sh", ["-c", shim, "fulmar-shim", ...words], {
+    return spawn("/bin/sh", ["-c", shim, shimName, ...words], {
       detached: true,
       stdio,
       env: cageEnvironment,
@@ -107,11 +113,7 @@ function spawnShim(words: readonly string[], inheritable: readonly number[]): Ch
 export function adoptGuests(runDir: string): Promise<Result<readonly Adopted[], IoError>> {
   return attempt("read", runDir, async () => {
     await mkdir(runDir, { recursive: true, mode: 0o700 });
-    const records = readdirSync(runDir).filter((file) => file.endsWith(".guest"));
-    return records.flatMap((file) => {
-      const record = readRecord(join(runDir, file));
-      return record === undefined ? [] : [adopt(runDir, record)];
-    });
+    return listRecords(runDir).map((record) => adopt(runDir, record));
   });
 }
 
@@ -132,31 +134,6 @@ export async function stopGuest(guest: Guest, grace: number): Promise<Result<Exi
   const status = await within(guest.exited, killLimit);
   if (status !== undefined) return ok(status);
   return err({ kind: "guest-unkillable", pid: guest.identity.pid, waited: killLimit });
-}
-
-/** Removes what would tell a later daemon of the guest. */
-export function forgetGuest(runDir: string, name: Name): void {
-  removeFiles(filesOf(runDir, name));
-}
-
-interface GuestFiles {
-  readonly guest: string;
-  readonly pid: string;
-  readonly exit: string;
-}
-
-interface GuestRecord {
-  readonly name: Name;
-  readonly note: string;
-}
-
-function filesOf(runDir: string, name: Name): GuestFiles {
-  const base = join(runDir, fileName(name));
-  return { guest: `${base}.guest`, pid: `${base}.pid`, exit: `${base}.exit` };
-}
-
-function removeFiles(files: GuestFiles): void {
-  for (const file of Object.values(files)) rmSync(file, { force: true });
 }
 
 /** The one line that the shim writes: the tender's pid and start time. */
@@ -185,10 +162,9 @@ function readReport(child: ChildProcess): Promise<Result<ProcessIdentity, GuestE
 }
 
 /** Ends a shim that did not report, and the tender that it may have started. */
-function killGroup({ pid }: ChildProcess): void {
-  if (pid === undefined) return;
+function killGroup(shimPid: number): void {
   try {
-    process.kill(-pid, "SIGKILL");
+    process.kill(-shimPid, "SIGKILL");
   } catch (thrown) {
     errnoOf(thrown);
   }
@@ -206,7 +182,7 @@ function watch(identity: ProcessIdentity, files: GuestFiles, shimProcess?: Child
       if (state === "lingering") kill(identity, "SIGKILL");
       if (state !== "ended") return;
       ended += 1;
-      const status = readExit(files.exit, identity);
+      const status = readExit(files, identity);
       if (status === undefined && ended < looksForStatus) return;
       clearInterval(timer);
       resolve(status ?? { kind: "unknown" });
@@ -220,41 +196,38 @@ function watch(identity: ProcessIdentity, files: GuestFiles, shimProcess?: Child
 
 function adopt(runDir: string, { name, note }: GuestRecord): Adopted {
   const files = filesOf(runDir, name);
-  const [pid = 0, start = 0, boot] = readWords(files.pid);
-  const identity = { pid: Number(pid), start: Number(start) };
-  if (boot === readBootId() && isAlive(identity)) {
-    return { kind: "running", guest: { name, identity, exited: watch(identity, files) }, note };
+  const stopping = readTime(files.stop) !== undefined;
+  if (readTime(files.pid) === undefined) for (const pid of findShims(files)) killGroup(pid);
+  const identity = readIdentity(files);
+  if (identity !== undefined && isAlive(identity)) {
+    return { kind: "running", guest: { name, identity, exited: watch(identity, files) }, note, stopping };
   }
-  return { kind: "ended", name, status: readExit(files.exit, identity) ?? { kind: "unknown" }, note };
+  const status = identity && readExit(files, identity);
+  const at = readTime(files.exit);
+  return {
+    kind: "ended",
+    name,
+    status: status ?? { kind: "unknown" },
+    ...(at === undefined ? {} : { at }),
+    note,
+    stopping,
+  };
 }
 
-function readRecord(file: string): GuestRecord | undefined {
+/** Shims that the daemon started just before its own end, and that have not told of their tender yet. */
+function findShims({ pid: file }: GuestFiles): readonly number[] {
+  return readdirSync("/proc").flatMap((entry) => {
+    const words = /^\d+$/.test(entry) ? readCommandLine(entry).split("\0") : [];
+    return words.includes(shimName) && words.includes(file) ? [Number(entry)] : [];
+  });
+}
+
+/** Empty for a process that has ended. */
+function readCommandLine(pid: string): string {
   try {
-    const record: unknown = JSON.parse(readFileSync(file, "utf8"));
-    if (typeof record !== "object" || record === null || !("name" in record) || !("note" in record)) return undefined;
-    if (typeof record.name !== "string" || typeof record.note !== "string") return undefined;
-    const name = parseName(record.name);
-    return name.ok ? { name: name.value, note: record.note } : undefined;
+    return readFileSync(`/proc/${pid}/cmdline`, "utf8");
   } catch {
-    return undefined;
-  }
-}
-
-/** The status that the shim recorded for this very process. */
-function readExit(file: string, identity: ProcessIdentity): ExitStatus | undefined {
-  const [pid, start, status] = readWords(file).map(Number);
-  if (pid !== identity.pid || start !== identity.start || status === undefined) return undefined;
-  return status > signalBase && status <= lastSignal
-    ? { kind: "signalled", signal: status - signalBase }
-    : { kind: "exited", code: status };
-}
-
-function readWords(file: string): readonly string[] {
-  try {
-    return readFileSync(file, "latin1").trim().split(" ");
-  } catch (thrown) {
-    errnoOf(thrown);
-    return [];
+    return "";
   }
 }
 
@@ -269,9 +242,8 @@ async function within<T>(promise: Promise<T>, limit: number): Promise<T | undefi
   return value;
 }
 
-/** A shell's status of a process that signal n ended is 128 + n; 159 (SIGSYS) is the last that a tender dies of. */
-const signalBase = 128;
-const lastSignal = 159;
+/** What a shim calls itself, for whoever lists processes. */
+const shimName = "fulmar-shim";
 
 /** Milliseconds between looks at whether the pid is still taken. */
 const lookInterval = 500;

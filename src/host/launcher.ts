@@ -1,119 +1,108 @@
 /**
- * Starting and stopping guests: lends a guest what it needs (a uid, taps, block
- * files, a console), starts its tender, and takes everything back when it ends.
+ * Starting, adopting and stopping guests: a guest that is lent what it needs
+ * runs until it ends, under this daemon or the next, and then gives it back.
  *
- * All that is lent is given back exactly once, whichever step failed.
+ * What runs outlives the launcher: `leave` lets go of it, and the launcher of
+ * the next daemon finds it again.
  *
  * @module
  */
-import { createHash } from "node:crypto";
-import { rm } from "node:fs/promises";
-import { join } from "node:path";
-import { geteuid } from "node:process";
+
+import { encodeNote } from "../codec/note.ts";
 import { type Name, printName } from "../core/name.ts";
 import type { Refusal } from "../core/refusal.ts";
 import type { ExitStatus } from "../core/restart.ts";
 import { err, ok, type Result } from "../core/result.ts";
 import type { Incarnation } from "../core/state.ts";
 import { guestArguments, tenderArguments } from "../core/tender.ts";
-import { blockPath, lendBlock, takeBackBlock } from "./block.ts";
-import { type Cage, cageArgv, UidPool } from "./cage.ts";
-import { kvmGroup, openKvm, openTun } from "./devices.ts";
-import { type ConsoleInput, openConsole } from "./fifo.ts";
-import { adoptGuests, forgetGuest, type Guest, startGuest, stopGuest } from "./guest.ts";
+import { blockPath } from "./block.ts";
+import { type Cage, cageArgv } from "./cage.ts";
+import { kvmGroup } from "./devices.ts";
+import { type Guest, startGuest, stopGuest } from "./guest.ts";
+import { forgetGuest, markStopping } from "./guest_files.ts";
 import { imagePath } from "./image.ts";
-import type { Log } from "./log.ts";
+import { attempt } from "./io.ts";
+import { type Left, loanOf, runFolder } from "./left.ts";
+import { Lender, type LenderOptions, type Loan } from "./loan.ts";
 import { listInheritable } from "./proc.ts";
 import { refuseHost } from "./refuse.ts";
 import type { Target } from "./statistics.ts";
-import { Taps } from "./tap.ts";
 
-export interface LauncherOptions {
-  readonly dbdir: string;
-  readonly tmpdir: string;
-  /** Whether guests get a uid of their own; only root can do that. */
-  readonly cage: boolean;
+export interface LauncherOptions extends LenderOptions {
   /** Milliseconds from SIGTERM to SIGKILL. */
   readonly grace: number;
   /** Whether `--name` tells a guest its label alone. */
   readonly dropPath: boolean;
-  readonly log: Log;
-  /** A piece of a guest's console output. */
-  readonly output: (name: Name, bytes: Uint8Array) => void;
-  /** A guest's console is open. */
-  readonly opened: (name: Name) => void;
   /** A guest runs, and can be measured; then it has ended. */
   readonly started: (name: Name, target: Target) => void;
   readonly ended: (name: Name, target: Target) => void;
 }
 
-/** What one guest has of the host. */
-interface Loan {
-  readonly name: Name;
-  readonly uid?: number;
-  readonly taps: readonly string[];
-  readonly blocks: readonly Name[];
-  readonly console?: ConsoleInput;
-}
+/** Hears of a guest's end, once it has given everything back; the guest is forgotten when that is dealt with. */
+export type Ended = (status: ExitStatus) => Promise<void>;
 
 interface Running {
   readonly guest: Guest;
+  readonly loan: Loan;
   readonly over: Promise<void>;
+  stopping: boolean;
 }
 
 export class Launcher {
   readonly #options: LauncherOptions;
-  readonly #uids: UidPool = new UidPool();
-  readonly #taps: Taps;
+  readonly #lender: Lender;
   /** The store is open by now; all that is opened later is Node's. */
   readonly #inheritable: readonly number[] = listInheritable();
   readonly #running: Map<number, Running> = new Map();
   readonly #starting: Set<Promise<unknown>> = new Set();
+  /** The run that a name's files in the run folder are of. */
+  readonly #latest: Map<string, number> = new Map();
+  /** What an earlier daemon left and nobody has decided about yet, and what is being cleared away. */
+  readonly #left: Map<string, Left> = new Map();
+  readonly #clearing: Map<string, Promise<boolean>> = new Map();
   #closing = false;
+  #leaving = false;
 
-  constructor(options: LauncherOptions) {
+  /** @param left - what an earlier daemon left, to be adopted or discarded one by one; nothing is done to it yet */
+  constructor(left: readonly Left[], options: LauncherOptions) {
     this.#options = options;
-    this.#taps = new Taps(tapTag(options.dbdir));
+    this.#lender = new Lender(options);
+    for (const one of left) this.#left.set(printName(one.name), one);
   }
 
-  /** Makes sure that guests can open what their tenders need. @returns what is wrong with it, where something is */
-  prepareDevices(): readonly string[] {
-    const faults = this.#options.cage ? [openTun(), openKvm()] : [];
-    return [...faults, this.#taps.offloadFault].filter((fault) => fault !== undefined);
+  /** Makes sure that guests can open what their tenders need, and frees what no guest has any more. @returns what is wrong */
+  async prepare(): Promise<readonly string[]> {
+    const loans = [...this.#left.values()].filter(({ guest }) => guest !== undefined).map(loanOf);
+    for (const loan of loans) this.#lender.claim(loan);
+    await this.#lender.tidy(loans);
+    return this.#lender.prepareDevices();
   }
 
-  /** Ends what an earlier daemon left running, and removes its consoles and taps: everything is started anew. */
-  async clean(): Promise<void> {
-    const { log, grace } = this.#options;
-    const left = await adoptGuests(this.#runDir);
-    if (!left.ok) log.warn({ error: left.error }, "cannot look for guests of an earlier daemon");
-    const found = left.ok ? left.value : [];
-    await Promise.all(
-      found.map(async (one) => {
-        if (one.kind === "ended") return forgetGuest(this.#runDir, one.name);
-        const { guest } = one;
-        log.info({ target: printName(guest.name), pid: guest.identity.pid }, "ending a guest of an earlier daemon");
-        const stopped = await stopGuest(guest, grace);
-        if (stopped.ok) forgetGuest(this.#runDir, guest.name);
-        else log.error({ target: printName(guest.name), error: stopped.error }, "cannot stop a guest");
-      }),
-    );
-    await rm(this.#fifoDir, { recursive: true, force: true });
-    const taps = await this.#taps.list();
-    if (taps.ok) await this.#taps.remove(taps.value);
+  /**
+   * Takes over a guest that runs.
+   *
+   * @param ended - called once, when the guest has ended and given everything back
+   */
+  async adopt(run: number, name: Name, ended: Ended): Promise<void> {
+    const left = this.#left.get(printName(name));
+    if (left?.guest === undefined) return;
+    this.#left.delete(printName(name));
+    this.#latest.set(printName(name), run);
+    this.#watch(run, left.guest, await this.#lender.resume(loanOf(left)), left.note.incarnation, ended);
+  }
+
+  /** Ends what was found under this name, in the background. */
+  discard(name: Name): void {
+    void this.#clear(name);
   }
 
   /**
    * Starts a tender.
    *
    * @param ended - called once, when the guest has ended and given everything back
+   * @returns when it was started, ms since the Unix epoch
    */
-  async start(
-    run: number,
-    name: Name,
-    incarnation: Incarnation,
-    ended: (status: ExitStatus) => void,
-  ): Promise<Result<void, Refusal>> {
+  async start(run: number, name: Name, incarnation: Incarnation, ended: Ended): Promise<Result<number, Refusal>> {
     if (this.#closing) return err({ kind: "shutting-down" });
     const starting = this.#start(run, name, incarnation, ended);
     this.#starting.add(starting);
@@ -124,113 +113,125 @@ export class Launcher {
     }
   }
 
-  async #start(
-    run: number,
-    name: Name,
-    incarnation: Incarnation,
-    ended: (status: ExitStatus) => void,
-  ): Promise<Result<void, Refusal>> {
-    const loan = await this.#lend(name, incarnation);
+  async #start(run: number, name: Name, incarnation: Incarnation, ended: Ended): Promise<Result<number, Refusal>> {
+    if (!(await this.#clear(name))) return err(refuseHost("ending the guest before it", { kind: "guest-unkillable" }));
+    this.#latest.set(printName(name), run);
+    const loan = await this.#lender.lend(name, incarnation);
     if (!loan.ok) return loan;
-    const argv = cageArgv(this.#cageOf(loan.value, incarnation), this.#words(loan.value, incarnation));
+    const { uid, taps } = loan.value;
+    const started = Date.now();
     const guest = await startGuest({
       name,
-      argv,
+      argv: cageArgv(this.#cageOf(loan.value, incarnation), this.#words(loan.value, incarnation)),
       fifo: loan.value.console?.path ?? "",
       runDir: this.#runDir,
-      note: JSON.stringify({ uid: loan.value.uid, taps: loan.value.taps }),
+      note: encodeNote({ incarnation, started, taps, ...(uid === undefined ? {} : { uid }) }),
       inheritable: this.#inheritable,
     });
     if (!guest.ok) {
-      await this.#takeBack(loan.value);
+      await this.#lender.takeBack(loan.value);
       return err(refuseHost("starting the tender", guest.error));
     }
-    const target = { process: guest.value.identity, network: networkOf(loan.value, incarnation) };
-    this.#options.started(name, target);
-    const over = this.#watch(run, guest.value, loan.value, (status) => {
-      this.#options.ended(name, target);
-      ended(status);
-    });
-    this.#running.set(run, { guest: guest.value, over });
-    return ok(undefined);
+    this.#watch(run, guest.value, loan.value, incarnation, ended);
+    return ok(started);
   }
 
   /** Stops a guest; `ended` tells when that is done. */
   stop(run: number): void {
     const running = this.#running.get(run);
     if (running === undefined) return;
-    const { log, grace } = this.#options;
-    void stopGuest(running.guest, grace).then((stopped) => {
-      if (!stopped.ok)
-        log.error({ target: printName(running.guest.name), error: stopped.error }, "cannot stop a guest");
-    });
+    running.stopping = true;
+    void this.#end(running.guest);
   }
 
   /** Stops all guests, and waits until they have ended. */
   async close(): Promise<void> {
     this.#closing = true;
     await Promise.allSettled(this.#starting);
+    for (const left of this.#left.values()) this.discard(left.name);
+    await Promise.all(this.#clearing.values());
     while (this.#running.size > 0) {
       for (const run of this.#running.keys()) this.stop(run);
       await Promise.all([...this.#running.values()].map(({ over }) => over));
     }
   }
 
+  /** Lets go of all guests but those that are being stopped, whose end is waited for. */
+  async leave(): Promise<void> {
+    this.#closing = true;
+    this.#leaving = true;
+    await Promise.allSettled(this.#starting);
+    const ending: Promise<unknown>[] = [...this.#clearing.values()];
+    for (const [run, { stopping, loan, over }] of this.#running) {
+      if (stopping) ending.push(over);
+      else {
+        this.#running.delete(run);
+        loan.console?.close();
+      }
+    }
+    await Promise.all(ending);
+  }
+
   get #runDir(): string {
-    return join(this.#options.tmpdir, "guest");
+    return runFolder(this.#options.tmpdir);
   }
 
-  get #fifoDir(): string {
-    return join(this.#options.tmpdir, "fifo");
+  /** Ends what an earlier daemon left under a name. @returns whether nothing is left there */
+  #clear(name: Name): Promise<boolean> {
+    const key = printName(name);
+    const left = this.#left.get(key);
+    if (left === undefined) return this.#clearing.get(key) ?? Promise.resolve(true);
+    this.#left.delete(key);
+    const clearing = this.#endLeft(left).finally(() => this.#clearing.delete(key));
+    this.#clearing.set(key, clearing);
+    return clearing;
   }
 
-  async #watch(run: number, guest: Guest, loan: Loan, ended: (status: ExitStatus) => void): Promise<void> {
-    const status = await guest.exited;
-    await this.#takeBack(loan);
-    forgetGuest(this.#runDir, guest.name);
-    this.#running.delete(run);
-    ended(status);
-  }
-
-  /** Everything that the guest needs of the host, or nothing. */
-  async #lend(name: Name, { devices }: Incarnation): Promise<Result<Loan, Refusal>> {
-    const uid = this.#options.cage ? this.#uids.take() : undefined;
-    if (this.#options.cage && uid === undefined)
-      return err(refuseHost("finding a user id", { kind: "uids-exhausted" }));
-    let loan: Loan = { name, taps: [], blocks: [], ...(uid === undefined ? {} : { uid }) };
-    const fail = async (refusal: Refusal): Promise<Result<Loan, Refusal>> => {
-      await this.#takeBack(loan);
-      return err(refusal);
-    };
-    const bridges = devices.flatMap((device) => (device.kind === "net" ? [device.bridge] : []));
-    if (bridges.length > 0) {
-      const taps = await this.#taps.create(bridges, uid ?? geteuid?.() ?? 0);
-      if (!taps.ok) return fail(refuseHost("making the network devices", taps.error));
-      loan = { ...loan, taps: taps.value.map(({ tap }) => tap) };
+  /** What one that has ended had of the host is taken back already. */
+  async #endLeft(left: Left): Promise<boolean> {
+    const { name, guest } = left;
+    if (guest !== undefined) {
+      this.#options.log.info(
+        { target: printName(name), pid: guest.identity.pid },
+        "ending a guest of an earlier daemon",
+      );
+      if (!(await this.#end(guest))) {
+        this.#left.set(printName(name), left);
+        return false;
+      }
+      await this.#lender.takeBack(loanOf(left));
     }
-    for (const device of devices) {
-      if (device.kind !== "block" || uid === undefined) continue;
-      const lent = await lendBlock(this.#options.dbdir, device.name, uid, uid);
-      if (!lent.ok) return fail(refuseHost("lending the block device", lent.error));
-      loan = { ...loan, blocks: [...loan.blocks, device.name] };
-    }
-    const console = await openConsole(this.#fifoDir, name, (bytes) => this.#options.output(name, bytes));
-    if (!console.ok) return fail(refuseHost("opening the console", console.error));
-    this.#options.opened(name);
-    return ok({ ...loan, console: console.value });
+    forgetGuest(this.#runDir, name);
+    return true;
   }
 
-  async #takeBack(loan: Loan): Promise<void> {
-    const { log, dbdir } = this.#options;
-    const target = printName(loan.name);
-    await loan.console?.release();
-    for (const block of loan.blocks) {
-      const back = await takeBackBlock(dbdir, block);
-      if (!back.ok) log.error({ target, error: back.error }, "cannot take a block device back");
-    }
-    const removed = await this.#taps.remove(loan.taps);
-    if (!removed.ok) log.error({ target, error: removed.error }, "cannot remove a guest's taps");
-    if (loan.uid !== undefined) this.#uids.release(loan.uid);
+  /** @returns whether it has ended */
+  async #end(guest: Guest): Promise<boolean> {
+    const { log, grace } = this.#options;
+    const target = printName(guest.name);
+    const marked = await attempt("mark", this.#runDir, () => markStopping(this.#runDir, guest.name));
+    if (!marked.ok) log.warn({ target, error: marked.error }, "the next daemon may take a guest's end for its own");
+    const stopped = await stopGuest(guest, grace);
+    if (!stopped.ok) log.error({ target, error: stopped.error }, "cannot stop a guest");
+    return stopped.ok;
+  }
+
+  #watch(run: number, guest: Guest, loan: Loan, incarnation: Incarnation | undefined, ended: Ended): void {
+    const { name, identity } = guest;
+    const target = { process: identity, network: networkOf(loan, incarnation) };
+    this.#options.started(name, target);
+    const over = guest.exited.then(async (status) => {
+      // One that was let go of belongs to the next daemon.
+      if (!this.#running.has(run)) return;
+      await this.#lender.takeBack(loan);
+      this.#running.delete(run);
+      this.#options.ended(name, target);
+      await ended(status);
+      if (this.#leaving || this.#latest.get(printName(name)) !== run) return;
+      this.#latest.delete(printName(name));
+      forgetGuest(this.#runDir, name);
+    });
+    this.#running.set(run, { guest, loan, over, stopping: false });
   }
 
   /** What `--name` tells a guest. */
@@ -268,12 +269,8 @@ export class Launcher {
 }
 
 /** The guest's devices with their taps: so albatross tells them to who measures. */
-function networkOf({ taps }: Loan, { devices }: Incarnation): Target["network"] {
+function networkOf({ taps }: Loan, incarnation: Incarnation | undefined): Target["network"] {
+  const devices = incarnation?.devices ?? [];
   const names = devices.flatMap((device) => (device.kind === "net" ? [device.device] : []));
   return names.map((bridge, index) => ({ bridge, tap: taps[index] ?? "" }));
-}
-
-/** Tells this daemon's taps from another's: of two daemons each has a folder of its own. */
-function tapTag(dbdir: string): string {
-  return `fulmar-${createHash("sha256").update(dbdir).digest("hex").slice(0, 16)}`;
 }

@@ -69,6 +69,16 @@ export function kill(identity: ProcessIdentity, signal: SignalName): boolean {
   }
 }
 
+/** Signals whichever process has this pid. @returns whether there is one that we may signal */
+export function signal(pid: number, name: NodeJS.Signals): boolean {
+  try {
+    return process.kill(pid, name);
+  } catch (thrown) {
+    errnoOf(thrown);
+    return false;
+  }
+}
+
 /**
  * Descriptors of ours, from 3 on, that every child would have too: those that a library opened without O_CLOEXEC (LMDB
  * its data file), and those that whoever started us left open. Node's own are none of them.

@@ -4,19 +4,19 @@
  *
  * @module
  */
-import { encodeGrant, encodeUnikernel } from "../codec/record.ts";
-import { type Name, printName, printPath } from "../core/name.ts";
+import { type Name, printName } from "../core/name.ts";
 import type { Refusal } from "../core/refusal.ts";
 import { ok, type Result, unreachable } from "../core/result.ts";
-import type { ClientId, Effect, Event, Reply, State, StoreChange } from "../core/state.ts";
+import type { ClientId, Effect, Event, Reply, State } from "../core/state.ts";
 import { step } from "../core/supervisor.ts";
 import { createBlock, readBlock, removeBlock, setBlock } from "./block.ts";
 import { errnoOf } from "./io.ts";
-import type { Launcher } from "./launcher.ts";
+import type { Ended, Launcher } from "./launcher.ts";
 import type { Log } from "./log.ts";
 import type { Preparer, Upload } from "./preparer.ts";
 import { refuseContent, refuseHost } from "./refuse.ts";
 import type { Change, Store } from "./store.ts";
+import { storeChange } from "./store_change.ts";
 
 /** What the runner needs around it. */
 export interface Surroundings {
@@ -87,12 +87,16 @@ export class Runner {
     }
   }
 
-  /** Ends everything that runs, keeping what is stored; what was begun is finished or refused before that closes. */
-  async close(): Promise<void> {
+  /**
+   * Takes nothing on any more; what was begun is finished or refused before the store closes.
+   *
+   * @param guests - whether they go on without us, or end, to start again with the next daemon
+   */
+  async close(guests: "leave" | "stop"): Promise<void> {
     await this.dispatch({ kind: "shutdown" });
     this.#closed = true;
     for (const timer of this.#timers) clearTimeout(timer);
-    await this.#around.launcher.close();
+    await (guests === "leave" ? this.#around.launcher.leave() : this.#around.launcher.close());
     while (this.#busy.size > 0) await Promise.allSettled(this.#busy);
     await this.#around.store.close();
   }
@@ -109,6 +113,12 @@ export class Runner {
       case "start":
         if (failed === undefined) return this.#start(effect);
         return { kind: "start-failed", name: effect.name, run: effect.run, refusal: failed };
+      case "adopt":
+        await launcher.adopt(effect.run, effect.name, this.#ended(effect));
+        return undefined;
+      case "discard":
+        launcher.discard(effect.name);
+        return undefined;
       case "stop":
         launcher.stop(effect.run);
         return undefined;
@@ -147,29 +157,35 @@ export class Runner {
   }
 
   /** The guest may end before anybody heard that it had started: its end waits for that. */
-  async #start({ name, run, incarnation }: Of<"start">): Promise<Event | undefined> {
+  async #start(effect: Of<"start">): Promise<Event | undefined> {
+    const { name, run, incarnation } = effect;
     let tell: () => void = () => undefined;
     const told = new Promise<void>((resolve) => {
       tell = resolve;
     });
-    const started = await this.#around.launcher.start(run, name, incarnation, (status) => {
-      void told.then(() => this.#later({ kind: "exited", name, run, status, now: Date.now() }));
-    });
+    const ended = this.#ended(effect);
+    const started = await this.#around.launcher.start(run, name, incarnation, (status) =>
+      told.then(() => ended(status)),
+    );
     if (!started.ok) {
       this.#log("start", name, started.error);
       return { kind: "start-failed", name, run, refusal: started.error };
     }
-    const done = this.dispatch({ kind: "started", name, run, now: Date.now() });
+    const done = this.dispatch({ kind: "started", name, run, now: started.value });
     tell();
     await done;
     return undefined;
+  }
+
+  #ended({ name, run }: Of<"start" | "adopt">): Ended {
+    return (status) => this.#later({ kind: "exited", name, run, status, now: Date.now() });
   }
 
   #wait({ name, run, delay }: Of<"timer">): void {
     if (this.#closed) return;
     const timer = setTimeout(() => {
       this.#timers.delete(timer);
-      this.#later({ kind: "due", name, run });
+      void this.#later({ kind: "due", name, run });
     }, delay);
     this.#timers.add(timer);
   }
@@ -228,8 +244,10 @@ export class Runner {
   }
 
   /** An event that nobody waits for. */
-  #later(event: Event): void {
-    this.dispatch(event).catch((error: unknown) => this.#around.log.fatal({ err: error, event: event.kind }, "bug"));
+  #later(event: Event): Promise<void> {
+    return this.dispatch(event).catch((error: unknown) =>
+      this.#around.log.fatal({ err: error, event: event.kind }, "bug"),
+    );
   }
 
   /** @returns why the changes are not on the disk */
@@ -270,19 +288,4 @@ function withoutDisk(
   refusal: Refusal,
 ): Exclude<Effect, { kind: "commit" }> {
   return effect.kind === "reply" && effect.reply.ok ? { ...effect, reply: { ok: false, refusal } } : effect;
-}
-
-function storeChange(change: StoreChange): Change {
-  switch (change.kind) {
-    case "policy": {
-      const at = { table: "policy", key: printPath(change.path) } as const;
-      return change.grant === undefined ? at : { ...at, value: encodeGrant(change.grant) };
-    }
-    case "unikernel": {
-      const at = { table: "unikernel", key: printName(change.name) } as const;
-      return change.record === undefined ? at : { ...at, value: encodeUnikernel(change.record) };
-    }
-    default:
-      return unreachable(change);
-  }
 }

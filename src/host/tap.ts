@@ -34,6 +34,11 @@ export class Taps {
     return this.#offloads.fault();
   }
 
+  /** The taps of a guest that an earlier daemon started count as taken. */
+  claim(names: readonly string[]): void {
+    for (const name of names) this.#taken.add(name);
+  }
+
   /** The taps that carry our tag: at start, those of an earlier daemon. They count as taken from here on. */
   async list(): Promise<Result<readonly string[], RunError>> {
     const links = await run(["ip", "-d", "-o", "link", "show", "type", "tun"]);

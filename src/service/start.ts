@@ -18,6 +18,7 @@ import { type Activated, findActivated } from "../host/activation.ts";
 import { listBlocks, readBlockSpace } from "../host/block.ts";
 import { prepareImages, sweepImages } from "../host/image.ts";
 import { Launcher } from "../host/launcher.ts";
+import { findLeft, foundOf, type Left } from "../host/left.ts";
 import type { Log } from "../host/log.ts";
 import { Preparer } from "../host/preparer.ts";
 import { listBridges, readHostFacts } from "../host/proc.ts";
@@ -60,8 +61,12 @@ export interface StartError {
 }
 
 export interface RunningDaemon {
-  /** Stops the guests, keeps what is stored, and closes everything. */
-  stop(): Promise<void>;
+  /**
+   * Closes everything and keeps what is stored.
+   *
+   * @param guests - whether they run on, for the next daemon to adopt, or end, for it to start again
+   */
+  stop(guests?: "leave" | "stop"): Promise<void>;
 }
 
 export async function startDaemon(words: DaemonOptions): Promise<Result<RunningDaemon, StartError>> {
@@ -76,38 +81,50 @@ export async function startDaemon(words: DaemonOptions): Promise<Result<RunningD
   return daemon;
 }
 
+/** The sockets first of all: whoever has them already is a daemon whose guests are none of ours. */
 async function serve(options: DaemonOptions, store: Store): Promise<Result<RunningDaemon, StartError>> {
-  const { dbdir, log } = options;
+  let open: (daemon: Daemon) => void = () => undefined;
+  const ready = new Promise<Daemon>((done) => {
+    open = done;
+  });
+  const sockets = await listen(options, ready);
+  if (!sockets.ok) return sockets;
+  const running = await begin(options, store, sockets.value, open);
+  if (!running.ok) await Promise.all(sockets.value.map((socket) => socket.close()));
+  return running;
+}
+
+/** @param open - serves who has connected, and who will */
+async function begin(
+  options: DaemonOptions,
+  store: Store,
+  sockets: readonly Listener[],
+  open: (daemon: Daemon) => void,
+): Promise<Result<RunningDaemon, StartError>> {
+  const { dbdir, tmpdir, log } = options;
   const blocks = await listBlocks(dbdir);
   if (!blocks.ok) return err({ step: "listing the block devices", error: blocks.error });
   if (blocks.value.ignored.length > 0) log.warn({ files: blocks.value.ignored }, "no block devices");
   const host = await hostPolicy(dbdir, blocks.value.occupied);
   if (!host.ok) return host;
+  const left = await findLeft(tmpdir);
+  if (!left.ok) return err({ step: "looking for guests of an earlier daemon", error: left.error });
   const stored = { ...readStored(store, log), blocks: blocks.value.devices };
-  const first = boot(host.value, stored);
-  const { runner, daemon, launcher, meter, sampler } = assemble(options, store, first.state);
-  let open: () => void = () => undefined;
-  const ready = new Promise<void>((resolve) => {
-    open = resolve;
-  });
-  // First of all: whoever has the sockets already is a daemon whose guests are none of ours.
-  const sockets = await listen(options, daemon, ready);
-  if (!sockets.ok) return sockets;
+  const first = boot(host.value, stored, left.value.map(foundOf));
+  const { runner, daemon, launcher, meter, sampler } = assemble(options, store, first.state, left.value);
   const metrics = await startMetrics(meter, sampler.units.pageSize, options, log);
-  if (!metrics.ok) {
-    await Promise.all(sockets.value.map((socket) => socket.close()));
-    return err({ step: "serving the metrics", error: metrics.error });
-  }
+  if (!metrics.ok) return err({ step: "serving the metrics", error: metrics.error });
   await prepareHost(dbdir, store, launcher, log);
+  await runner.perform(first.before);
   meter.start(options.interval ?? defaultInterval);
-  open();
+  open(daemon);
   const started = runner.perform(first.effects).catch((error: unknown) => log.fatal({ err: error }, "bug"));
-  log.info({ policy: host.value, unikernels: stored.unikernels.length }, "serving");
+  log.info({ policy: host.value, unikernels: stored.unikernels.length, found: left.value.length }, "serving");
   return ok({
-    stop: async () => {
+    stop: async (guests = "leave") => {
       meter.close();
-      await Promise.all([...sockets.value, metrics.value].map((socket) => socket.close()));
-      await runner.close();
+      await Promise.all([...sockets, metrics.value].map((socket) => socket.close()));
+      await runner.close(guests);
       await started;
     },
   });
@@ -154,14 +171,14 @@ interface Assembled {
   readonly sampler: Sampler;
 }
 
-function assemble(options: DaemonOptions, store: Store, state: Runner["state"]): Assembled {
+function assemble(options: DaemonOptions, store: Store, state: Runner["state"], left: readonly Left[]): Assembled {
   const { dbdir, tmpdir, tenders, allowTcg, cage, grace, dropPath = true, log } = options;
   const consoles = new Consoles(options.maxSubscribers);
   const events = new EventLog();
   const sampler = new Sampler();
   const meter = new Meter(sampler, log);
   const collectors = new Collectors(log);
-  const launcher = new Launcher({
+  const launcher = new Launcher(left, {
     ...{ dbdir, tmpdir, cage, grace, dropPath, log },
     output: (name, bytes) => consoles.output(name, bytes, Date.now()),
     opened: (name) => consoles.activate(name),
@@ -194,15 +211,14 @@ function assemble(options: DaemonOptions, store: Store, state: Runner["state"]):
   return { runner, daemon, launcher, meter, sampler };
 }
 
-/** Leaves of what an earlier daemon had only what is stored. */
+/** Leaves of what an earlier daemon had only what is stored, and what its guests have. */
 async function prepareHost(dbdir: string, store: Store, launcher: Launcher, log: Log): Promise<void> {
   await prepareImages(dbdir);
   await sweepImages(
     dbdir,
     store.load("unikernel").flatMap(({ value }) => digestOf(value)),
   );
-  await launcher.clean();
-  for (const fault of launcher.prepareDevices()) log.warn({ fault }, "a device of the host is not as guests need it");
+  for (const fault of await launcher.prepare()) log.warn({ fault }, "a device of the host is not as guests need it");
 }
 
 function digestOf(record: Uint8Array): readonly Uint8Array[] {
@@ -225,20 +241,13 @@ function tell(
 /** @param ready - who connects before is served then */
 async function listen(
   { tmpdir, activated = [], log }: DaemonOptions,
-  daemon: Daemon,
-  ready: Promise<void>,
+  ready: Promise<Daemon>,
 ): Promise<Result<readonly Listener[], StartError>> {
   const open: Listener[] = [];
-  const serve = {
-    vmmd: daemon.serveLocal.bind(daemon),
-    chain: daemon.serveChain.bind(daemon),
-    console: daemon.serveConsole.bind(daemon),
-    stat: daemon.serveStatistics.bind(daemon),
-  };
-  for (const [name, one] of Object.entries(serve)) {
+  for (const [name, one] of Object.entries(services)) {
     const accept = (socket: Socket): void =>
       void ready
-        .then(() => one(socket))
+        .then((daemon) => one(daemon, socket))
         .catch((error: unknown) => {
           log.fatal({ err: error, socket: name }, "bug");
           socket.destroy();
@@ -253,6 +262,14 @@ async function listen(
   }
   return ok(open);
 }
+
+/** What each of the sockets is for. */
+const services: Readonly<Record<string, (daemon: Daemon, socket: Socket) => Promise<void>>> = {
+  vmmd: (daemon, socket) => daemon.serveLocal(socket),
+  chain: (daemon, socket) => daemon.serveChain(socket),
+  console: (daemon, socket) => daemon.serveConsole(socket),
+  stat: (daemon, socket) => daemon.serveStatistics(socket),
+};
 
 const defaultInterval = 10_000;
 

@@ -374,7 +374,7 @@ test("run update replaces a guest of a real daemon", async ({ skip }) => {
   const words = parseDaemonWords([...folders, "--tenders", tender, "--allow-tcg"]);
   const running = await startDaemon({ ...words, grace: 1000, log, cage: process.geteuid?.() === 0 });
   if (!running.ok) throw new Error(running.error.step);
-  onTestFinished(() => running.value.stop());
+  onTestFinished(() => running.value.stop("stop"));
   const guest = readFileSync(join(guests, `hello.${tender}`));
   const next = Buffer.concat([guest, Buffer.alloc(1)]);
   const sum = (bytes: Uint8Array): string => createHash("sha256").update(bytes).digest("hex");

@@ -73,8 +73,8 @@ test("boot counts block devices and knows who uses them", () => {
 
 test("boot does not forget a unikernel that cannot be prepared: it is tried again, and can be destroyed", () => {
   const first = boot(wide, { ...nothing, unikernels: [record("alice/vm")] });
-  const [hold, prepare] = first.effects;
-  expect(hold).toEqual({ kind: "hold-image", digest: Uint8Array.of(1) });
+  const [prepare] = first.effects;
+  expect(first.before).toEqual([{ kind: "hold-image", digest: Uint8Array.of(1) }]);
   const job = prepare?.kind === "prepare" ? prepare.job : -1;
   const refusal = { kind: "host-failed", doing: "x", problem: "y" } as const;
   const failed = step(first.state, { kind: "prepare-failed", name: name("alice/vm"), job, refusal });

@@ -5,7 +5,7 @@
  * reply a client.
  */
 import { expect } from "vitest";
-import { boot, type Stored } from "../../src/core/boot.ts";
+import { boot, type Found, type Stored } from "../../src/core/boot.ts";
 import type { Command, Level } from "../../src/core/command.ts";
 import type { Name } from "../../src/core/name.ts";
 import type { Policy } from "../../src/core/policy.ts";
@@ -70,14 +70,22 @@ export class FakeHost {
   readonly replies = new Map<ClientId, Reply>();
   /** Unikernels that somebody was told of as created, and that neither ended for good nor were to be destroyed since. */
   readonly acknowledged = new Set<string>();
+  /** What an earlier daemon left. */
+  readonly left: Map<string, Found>;
   readonly #watch: Watch;
 
-  constructor(root: Policy, watch: Watch = () => {}, stored: Stored = { policies: [], unikernels: [], blocks: [] }) {
+  constructor(
+    root: Policy,
+    watch: Watch = () => {},
+    stored: Stored = { policies: [], unikernels: [], blocks: [] },
+    found: readonly Found[] = [],
+  ) {
     this.#watch = watch;
+    this.left = new Map(found.map((one) => [spellName(one.name), one]));
     for (const one of stored.unikernels) this.unikernels.set(spellName(one.name), one);
-    const first = boot(root, stored);
+    const first = boot(root, stored, found);
     this.state = first.state;
-    for (const effect of first.effects) this.#perform(effect);
+    for (const effect of [...first.before, ...first.effects]) this.#perform(effect);
   }
 
   /** Sends a request, and returns its client. */
@@ -143,10 +151,22 @@ export class FakeHost {
       case "start": {
         const { name, run, incarnation } = effect;
         expect(this.runningNames(), "two guests of one name").not.toContain(spellName(name));
+        this.left.delete(spellName(name));
         this.guests.set(run, { name, incarnation, started: false });
         this.pending.push(effect);
         return;
       }
+      case "adopt": {
+        const { name, run } = effect;
+        const { incarnation, end } = this.left.get(spellName(name)) ?? {};
+        if (incarnation === undefined || end !== undefined) throw new Error("adopted what does not run");
+        this.left.delete(spellName(name));
+        this.guests.set(run, { name, incarnation, started: true });
+        return;
+      }
+      case "discard":
+        this.left.delete(spellName(effect.name));
+        return;
       case "stop":
         expect(this.guests.get(effect.run)?.started, "stopped before it was started").toBe(true);
         this.pending.push(effect);

@@ -1,6 +1,6 @@
 import { execFileSync } from "node:child_process";
 import { expect, test } from "vitest";
-import { type Cage, cageArgv, cageEnvironment, UidPool, uidBase } from "../../src/host/cage.ts";
+import { type Cage, cageArgv, cageEnvironment, firstUid, UidPool } from "../../src/host/cage.ts";
 import { isRoot } from "./folder.ts";
 
 test("cageArgv leaves an ordinary user who he is", () => {
@@ -14,15 +14,15 @@ test("cageArgv leaves an ordinary user who he is", () => {
 test("cageArgv gives a guest a uid, a group, no other group, no capability, no way to gain one", {
   skip: !isRoot,
 }, () => {
-  const status = statusIn({ kind: "own-user", uid: uidBase + 7, gid: uidBase + 8 });
+  const status = statusIn({ kind: "own-user", uid: firstUid(0) + 7, gid: firstUid(0) + 8 });
   expect(status.get("Uid")).toBe(
     Array(4)
-      .fill(uidBase + 7)
+      .fill(firstUid(0) + 7)
       .join("\t"),
   );
   expect(status.get("Gid")).toBe(
     Array(4)
-      .fill(uidBase + 8)
+      .fill(firstUid(0) + 8)
       .join("\t"),
   );
   expect(status.get("Groups")).toBe("");
@@ -45,6 +45,15 @@ test("UidPool claims what an adopted guest has, once, and nothing foreign", () =
   const pool = new UidPool(100, 3);
   expect([pool.claim(100), pool.claim(100), pool.claim(99), pool.claim(103)]).toEqual([true, false, false, false]);
   expect(pool.take()).toBe(101);
+});
+
+test("firstUid gives every daemon a part of the range of its own, as far as that goes", () => {
+  const firsts = [0, 1, 3699, 2 ** 32 - 1].map(firstUid);
+  expect(new Set(firsts).size).toBe(firsts.length);
+  for (const first of firsts) {
+    expect(first).toBeGreaterThanOrEqual(1_879_048_192);
+    expect(first + 65_535).toBeLessThanOrEqual(2_147_352_575);
+  }
 });
 
 function statusIn(cage: Cage): ReadonlyMap<string, string> {

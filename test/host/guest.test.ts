@@ -15,7 +15,8 @@ import { env } from "node:process";
 import { expect, onTestFinished, test, vi } from "vitest";
 import { cageArgv } from "../../src/host/cage.ts";
 import { type ConsoleInput, openConsole } from "../../src/host/fifo.ts";
-import { adoptGuests, forgetGuest, type Guest, startGuest, stopGuest } from "../../src/host/guest.ts";
+import { adoptGuests, type Guest, startGuest, stopGuest } from "../../src/host/guest.ts";
+import { forgetGuest, markStopping } from "../../src/host/guest_files.ts";
 import { prepareImages, receiveImage } from "../../src/host/image.ts";
 import { isAlive, kill, readProcess } from "../../src/host/proc.ts";
 import { run } from "../../src/host/run.ts";
@@ -184,11 +185,47 @@ test("reference bug 14: adoptGuests finds a running guest and learns of its end"
   expect(adopted).toMatchObject({ kind: "running", note: "the note\n", guest: { name: vm, identity: guest.identity } });
   expect(adopted?.kind === "running" && (await adopted.guest.exited)).toEqual({ kind: "exited", code: 9 });
   expect(expectOk(await adoptGuests(place.runDir))).toEqual([
-    { kind: "ended", name: vm, note: "the note\n", status: { kind: "exited", code: 9 } },
+    {
+      kind: "ended",
+      name: vm,
+      note: "the note\n",
+      status: { kind: "exited", code: 9 },
+      at: expect.any(Number),
+      stopping: false,
+    },
   ]);
   forgetGuest(place.runDir, vm);
   expect(expectOk(await adoptGuests(place.runDir))).toEqual([]);
   expect(readdirSync(place.runDir)).toEqual([]);
+});
+
+test("adoptGuests tells whether a guest was told to end, until one of its name starts again", async () => {
+  const place = await openPlace();
+  const stopping = async (): Promise<unknown> =>
+    expectOk(await adoptGuests(place.runDir)).map((one) => [one.kind, one.stopping]);
+  const guest = await place.start(["sleep", "60"]);
+  markStopping(place.runDir, vm);
+  expect(await stopping()).toEqual([["running", true]]);
+  expectOk(await stopGuest(guest, 1000));
+  expect(await stopping()).toEqual([["ended", true]]);
+  await place.start(["sleep", "60"]);
+  expect(await stopping()).toEqual([["running", false]]);
+});
+
+test("adoptGuests ends a start that the daemon's own end overtook, and removes what is left of files", async () => {
+  const place = await openPlace();
+  await mkdir(place.runDir);
+  expectOk(await run(["mkfifo", place.file("pid.new")]));
+  const argv = ["sh", "-c", 'echo $$ >"$0"; exec sleep 60', place.file("tender")];
+  const begun = startGuest({ name: vm, argv, fifo: place.input.path, runDir: place.runDir, note: "" });
+  await until(() => existsSync(place.file("tender")) && readText(place.file("tender")) !== "");
+  const tender = Number(readText(place.file("tender")));
+  expect(expectOk(await adoptGuests(place.runDir))).toMatchObject([{ kind: "ended", status: { kind: "unknown" } }]);
+  await until(() => readProcess(tender) === undefined);
+  expect(expectError(await begun).kind).toBe("shim-silent");
+  for (const end of ["pid", "exit", "exit.new", "stop", "guest.new"]) writeFileSync(place.file(end), "1 2 3");
+  expect(expectOk(await adoptGuests(place.runDir))).toEqual([]);
+  expect(readdirSync(place.runDir).sort()).toEqual(["alice:vm.tender"]);
 });
 
 test("adoptGuests takes no process for a guest that only has its pid, nor one of another boot", async () => {

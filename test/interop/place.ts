@@ -146,7 +146,8 @@ function collect(child: ChildProcess): { readonly printed: () => string; readonl
 
 async function end(child: ChildProcess, ended: Promise<Said>): Promise<Said> {
   const late = setTimeout(() => child.kill("SIGKILL"), patience);
-  child.kill("SIGTERM");
+  // Told to end otherwise, fulmard leaves its guests to the next one.
+  child.kill(child.spawnargs.some((word) => word.endsWith("fulmard.js")) ? "SIGUSR2" : "SIGTERM");
   const said = await ended;
   clearTimeout(late);
   return said;

@@ -39,7 +39,7 @@ guestTest("a unikernel is created, told of, listened to and destroyed", async (p
   expect(await place.ask("alice:vm", destroy)).toBe("destroyed unikernel");
   expect([place.tenders(), place.images(), readdirSync(join(place.tmpdir, "fifo"))]).toEqual([[], [], []]);
   expect(await place.infos()).toEqual([]);
-  await daemon.stop();
+  await daemon.stop("stop");
   expect(place.leftovers()).toEqual([]);
 });
 

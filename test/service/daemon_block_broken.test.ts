@@ -72,7 +72,7 @@ test("a daemon that stops in the middle of an upload keeps the old content", asy
   const caller = await begin(place, false);
   caller.socket.write(half);
   await until(() => readdirSync(join(place.dbdir, "block")).length === 2, "the upload has begun");
-  await daemon.stop();
+  await daemon.stop("stop");
   expect(readdirSync(join(place.dbdir, "block"))).toEqual(["a:disk"]);
   expect(readFileSync(join(place.dbdir, "block", "a:disk")).equals(old)).toBe(true);
 });

@@ -23,7 +23,7 @@ scriptTest(
     expect(performance.now() - begin).toBeGreaterThanOrEqual(400);
     expect(place.tenders()).toEqual([]);
     await place.ask("vm", create(hello));
-    await daemon.stop();
+    await daemon.stop("stop");
     expect(place.leftovers()).toEqual([]);
   },
 );
@@ -95,7 +95,7 @@ scriptTest(
     await until(() => caller.lines().length === 2, "two starts");
     expect(caller.lines().map((line) => line.replace(/.*images\/\S+ /, ""))).toEqual(["--name=vm a b", "a b"]);
     await place.running(1);
-    await first.stop();
+    await first.stop("stop");
     expect(await storedNames(place)).toEqual([false]);
     await place.start();
     await place.running(1);

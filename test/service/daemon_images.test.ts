@@ -78,7 +78,7 @@ scriptTest("reference bug 17: an image of several unikernels lies once, goes wit
   await place.ask("b", { kind: "unikernel-restart" });
   await Promise.all([place.ask("b", destroy), place.ask("c", destroy)]);
   expect(place.images()).toEqual([digest]);
-  await daemon.stop();
+  await daemon.stop("stop");
   await place.start();
   await place.running(1);
   await place.ask("d", destroy);

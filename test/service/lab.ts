@@ -91,7 +91,7 @@ export class Place {
   /** Starts the daemon in this process. */
   async start(changes: Partial<DaemonOptions> = {}): Promise<RunningDaemon> {
     const daemon = expectOk(await startDaemon(this.options(changes)));
-    this.#closing.push(() => daemon.stop());
+    this.#closing.push(() => daemon.stop("stop"));
     return daemon;
   }
 
@@ -105,7 +105,7 @@ export class Place {
     daemon.stderr.setEncoding("utf8").on("data", (text: string) => (this.#log += text));
     const ended = once(daemon, "exit");
     this.#closing.push(async () => {
-      daemon.kill("SIGTERM");
+      daemon.kill("SIGUSR2");
       await ended;
     });
     if (await Promise.race([once(daemon.stdout, "data").then(() => false), ended.then(() => true)])) {

@@ -48,7 +48,7 @@ scriptTest("a page for Prometheus tells of the guests that there are", long, asy
       }),
     ),
   ).toMatchObject({ step: "serving the metrics", error: { kind: "socket-in-use" } });
-  await daemon.stop();
+  await daemon.stop("stop");
   await expect(fetchPage(path)).rejects.toThrow();
 });
 
@@ -77,7 +77,7 @@ scriptTest("lines for InfluxDB come at every interval, under the last label or t
       `^(resource_usage,vm=${name} utime=\\d+\\.\\d{6},.*\nkinfo_mem,vm=${name} vsize=\\d+i,.*,uptime=\\d+\\.\\d{6}\n){3,}$`,
     );
   await until(() => usage("vm").test(texts[0] ?? ""), "lines");
-  await first.stop();
+  await first.stop("stop");
   await place.start({ interval: 30, influx: { host: "127.0.0.1", port: full }, influxFullNames: true });
   await until(() => usage("alice:vm").test(texts[1] ?? ""), "lines");
 });

@@ -1,0 +1,149 @@
+/**
+ * What a guest has of the host: a user, taps, block files, a console. Lent
+ * before it starts, taken back when it has ended, and known again by a daemon
+ * that finds it running.
+ *
+ * All that is lent is given back exactly once, whichever step failed.
+ *
+ * @module
+ */
+import { createHash } from "node:crypto";
+import { join } from "node:path";
+import { geteuid } from "node:process";
+import { type Name, printName } from "../core/name.ts";
+import type { Refusal } from "../core/refusal.ts";
+import { err, ok, type Result } from "../core/result.ts";
+import type { Incarnation } from "../core/state.ts";
+import { lendBlock, reclaimBlocks, takeBackBlock } from "./block.ts";
+import { firstUid, UidPool } from "./cage.ts";
+import { openKvm, openTun } from "./devices.ts";
+import { type ConsoleInput, openConsole, removeConsole, removeConsoles } from "./fifo.ts";
+import type { Log } from "./log.ts";
+import { refuseHost } from "./refuse.ts";
+import { Taps } from "./tap.ts";
+
+export interface LenderOptions {
+  readonly dbdir: string;
+  readonly tmpdir: string;
+  /** Whether guests get a uid of their own; only root can do that. */
+  readonly cage: boolean;
+  readonly log: Log;
+  /** A piece of a guest's console output. */
+  readonly output: (name: Name, bytes: Uint8Array) => void;
+  /** A guest's console is open. */
+  readonly opened: (name: Name) => void;
+}
+
+/** What one guest has of the host. */
+export interface Loan {
+  readonly name: Name;
+  readonly uid?: number;
+  readonly taps: readonly string[];
+  readonly blocks: readonly Name[];
+  readonly console?: ConsoleInput;
+}
+
+export class Lender {
+  readonly #options: LenderOptions;
+  readonly #uids: UidPool;
+  readonly #taps: Taps;
+
+  constructor(options: LenderOptions) {
+    this.#options = options;
+    // Of two daemons each has a folder of its own.
+    const number = createHash("sha256").update(options.dbdir).digest();
+    this.#uids = new UidPool(firstUid(number.readUInt32BE()));
+    this.#taps = new Taps(`fulmar-${number.toString("hex", 0, 8)}`);
+  }
+
+  /** Makes sure that guests can open what their tenders need. @returns what is wrong with it, where something is */
+  prepareDevices(): readonly string[] {
+    const faults = this.#options.cage ? [openTun(), openKvm()] : [];
+    return [...faults, this.#taps.offloadFault].filter((fault) => fault !== undefined);
+  }
+
+  /** Everything that the guest needs of the host, or nothing. */
+  async lend(name: Name, { devices }: Incarnation): Promise<Result<Loan, Refusal>> {
+    const uid = this.#options.cage ? this.#uids.take() : undefined;
+    if (this.#options.cage && uid === undefined)
+      return err(refuseHost("finding a user id", { kind: "uids-exhausted" }));
+    let loan: Loan = { name, taps: [], blocks: [], ...(uid === undefined ? {} : { uid }) };
+    const fail = async (refusal: Refusal): Promise<Result<Loan, Refusal>> => {
+      await this.takeBack(loan);
+      return err(refusal);
+    };
+    const bridges = devices.flatMap((device) => (device.kind === "net" ? [device.bridge] : []));
+    if (bridges.length > 0) {
+      const taps = await this.#taps.create(bridges, uid ?? geteuid?.() ?? 0);
+      if (!taps.ok) return fail(refuseHost("making the network devices", taps.error));
+      loan = { ...loan, taps: taps.value.map(({ tap }) => tap) };
+    }
+    for (const device of devices) {
+      if (device.kind !== "block" || uid === undefined) continue;
+      const lent = await lendBlock(this.#options.dbdir, device.name, uid, uid);
+      if (!lent.ok) return fail(refuseHost("lending the block device", lent.error));
+      loan = { ...loan, blocks: [...loan.blocks, device.name] };
+    }
+    const console = await this.#listen(name);
+    return console.ok
+      ? ok({ ...loan, console: console.value })
+      : fail(refuseHost("opening the console", console.error));
+  }
+
+  /** A guest's loan from an earlier daemon is ours from here on; its console is not read yet. */
+  claim(loan: Loan): void {
+    if (loan.uid !== undefined) this.#uids.claim(loan.uid);
+    this.#taps.claim(loan.taps);
+  }
+
+  /** Reads the console of a guest that runs already, what it printed while no daemon did first. */
+  async resume(loan: Loan): Promise<Loan> {
+    const console = await this.#listen(loan.name);
+    if (console.ok) return { ...loan, console: console.value };
+    this.#options.log.error({ target: printName(loan.name), error: console.error }, "cannot read a guest's console");
+    return loan;
+  }
+
+  async takeBack(loan: Loan): Promise<void> {
+    const { log, dbdir } = this.#options;
+    const target = printName(loan.name);
+    await (loan.console?.release() ?? removeConsole(this.#fifoDir, loan.name));
+    for (const block of loan.blocks) {
+      const back = await takeBackBlock(dbdir, block);
+      if (!back.ok) log.error({ target, error: back.error }, "cannot take a block device back");
+    }
+    const removed = await this.#taps.remove(loan.taps);
+    if (!removed.ok) log.error({ target, error: removed.error }, "cannot remove a guest's taps");
+    if (loan.uid !== undefined) this.#uids.release(loan.uid);
+  }
+
+  /** Takes back what earlier daemons lent to guests that are no more: all but what these have. */
+  async tidy(kept: readonly Loan[]): Promise<void> {
+    const { log, dbdir } = this.#options;
+    const consoles = await removeConsoles(
+      this.#fifoDir,
+      kept.map(({ name }) => name),
+    );
+    if (!consoles.ok) log.warn({ error: consoles.error }, "cannot remove the consoles of an earlier daemon");
+    const blocks = await reclaimBlocks(
+      dbdir,
+      kept.flatMap((loan) => loan.blocks),
+    );
+    if (!blocks.ok) log.warn({ error: blocks.error }, "cannot take back the block devices of an earlier daemon");
+    const held = new Set(kept.flatMap(({ taps }) => taps));
+    const taps = await this.#taps.list();
+    if (taps.ok) await this.#taps.remove(taps.value.filter((tap) => !held.has(tap)));
+  }
+
+  #listen(name: Name): ReturnType<typeof openConsole> {
+    const opened = openConsole(this.#fifoDir, name, (bytes) => this.#options.output(name, bytes));
+    return opened.then((console) => {
+      if (console.ok) this.#options.opened(name);
+      return console;
+    });
+  }
+
+  get #fifoDir(): string {
+    return join(this.#options.tmpdir, "fifo");
+  }
+}

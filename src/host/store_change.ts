@@ -1,0 +1,25 @@
+/**
+ * What the supervisor wants stored, as entries of the store.
+ *
+ * @module
+ */
+import { encodeGrant, encodeUnikernel } from "../codec/record.ts";
+import { printName, printPath } from "../core/name.ts";
+import { unreachable } from "../core/result.ts";
+import type { StoreChange } from "../core/state.ts";
+import type { Change } from "./store.ts";
+
+export function storeChange(change: StoreChange): Change {
+  switch (change.kind) {
+    case "policy": {
+      const at = { table: "policy", key: printPath(change.path) } as const;
+      return change.grant === undefined ? at : { ...at, value: encodeGrant(change.grant) };
+    }
+    case "unikernel": {
+      const at = { table: "unikernel", key: printName(change.name) } as const;
+      return change.record === undefined ? at : { ...at, value: encodeUnikernel(change.record) };
+    }
+    default:
+      return unreachable(change);
+  }
+}
