@@ -91,8 +91,8 @@ function readFields(tbs: Reader): Fields {
   return { version, serial, algorithm, issuer, ...validity, subject, spki, extensions };
 }
 
-/** UTCTime through 2049, GeneralizedTime without fraction from 2050 on (RFC 5280 section 4.1.2.5). */
-function readTime(reader: Reader): number {
+/** UTCTime through 2049, GeneralizedTime without fraction from 2050 on (RFC 5280 sections 4.1.2.5 and 5.1.2.4). */
+export function readTime(reader: Reader): number {
   if (reader.peek() === tags.utcTime) return readUtcTime(reader);
   const time = readGeneralizedTime(reader);
   return time >= year2050 && time % 1000 === 0 ? time : reader.fail("time-out-of-range");

@@ -53,8 +53,8 @@ export function issueCertificate(issuance: Issuance): Uint8Array {
   certificate.serialNumber = serialNumber(issuance.serial);
   certificate.signature = algorithmSchema(issuance.issuerKey);
   certificate.issuer = nameSchema(issuance.issuer?.subject.bytes ?? subject);
-  certificate.notBefore = time(issuance.notBefore);
-  certificate.notAfter = time(issuance.notAfter);
+  certificate.notBefore = timeSchema(issuance.notBefore);
+  certificate.notAfter = timeSchema(issuance.notAfter);
   certificate.subject = nameSchema(subject);
   certificate.subjectPublicKeyInfo = publicKeySchema(issuance.publicKey);
   certificate.extensions = extensionsOf(issuance);
@@ -65,14 +65,14 @@ export function issueCertificate(issuance: Issuance): Uint8Array {
 function extensionsOf({ profile, extension, issuer, publicKey }: Issuance): Extension[] {
   const ca = profile === "authority";
   const command = extension === undefined ? [] : [wrap(oids.command, false, extension)];
-  const subjectKeyId = octets(keyIdentifier(publicKey));
+  const subjectKeyId = octetString(keyIdentifier(publicKey));
   const constraints = new BasicConstraints({ cA: ca });
   const common = [
     wrap(oids.keyUsage, true, keyUsage(ca ? authorityUsage : leafUsage)),
     wrap(oids.basicConstraints, true, constraints.toSchema().toBER()),
   ];
   if (issuer === undefined) return [...command, ...common];
-  const authorityKeyId = new AuthorityKeyIdentifier({ keyIdentifier: octets(signerIdentifier(issuer)) });
+  const authorityKeyId = new AuthorityKeyIdentifier({ keyIdentifier: octetString(signerIdentifier(issuer)) });
   const extensions = [
     ...command,
     wrap(oids.subjectKeyId, false, subjectKeyId.toBER()),
@@ -85,7 +85,7 @@ function extensionsOf({ profile, extension, issuer, publicKey }: Issuance): Exte
   return [...extensions, wrap(oids.extendedKeyUsage, true, purposes.toSchema().toBER())];
 }
 
-function wrap(oid: Oid, critical: boolean, value: ArrayBuffer | Uint8Array): Extension {
+export function wrap(oid: Oid, critical: boolean, value: ArrayBuffer | Uint8Array): Extension {
   return new Extension({ extnID: printOid(oid), critical, extnValue: arrayBuffer(new Uint8Array(value)) });
 }
 
@@ -102,7 +102,7 @@ const authorityUsage = 0b1100_0110;
 const leafUsage = 0b1010_0000;
 
 /** The issuer's own choice of identifier, or the usual one where it (as albatross's root) names none. */
-function signerIdentifier(issuer: Certificate): Uint8Array {
+export function signerIdentifier(issuer: Certificate): Uint8Array {
   return issuer.extensions.subjectKeyId ?? keyIdentifier(issuer.publicKey.spki);
 }
 
@@ -114,20 +114,20 @@ function keyIdentifier(spki: Uint8Array): Uint8Array {
     .digest();
 }
 
-function octets(bytes: Uint8Array): OctetString {
+export function octetString(bytes: Uint8Array): OctetString {
   return new OctetString({ valueHex: arrayBuffer(bytes) });
 }
 
 /** Positive and minimal. */
-function serialNumber(bytes: Uint8Array): Integer {
+export function serialNumber(bytes: Uint8Array): Integer {
   const from = bytes.findIndex((byte) => byte !== 0);
   const significant = bytes.subarray(Math.max(from, 0));
   const padded = (significant[0] ?? 0) >= 0x80 ? Uint8Array.of(0, ...significant) : significant;
   return new Integer({ valueHex: arrayBuffer(padded) });
 }
 
-/** UTCTime through 2049 (RFC 5280 section 4.1.2.5). */
-function time(milliseconds: number): Time {
+/** UTCTime through 2049 (RFC 5280 sections 4.1.2.5 and 5.1.2.4). */
+export function timeSchema(milliseconds: number): Time {
   const value = new Date(Math.floor(milliseconds / 1000) * 1000);
   return new Time({ type: value.getUTCFullYear() < 2050 ? TimeType.UTCTime : TimeType.GeneralizedTime, value });
 }
