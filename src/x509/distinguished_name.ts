@@ -7,6 +7,7 @@
  */
 import { type DerError, decodeDer, type Reader, tags } from "../codec/der.ts";
 import { constructed, encodeDer, sequence, text } from "../codec/der_writer.ts";
+import { decodeUtf8 } from "../codec/text.ts";
 import type { Result } from "../core/result.ts";
 import { type Oid, oids, readOid, writeOid } from "./oid.ts";
 
@@ -84,7 +85,7 @@ function readPlain(reader: Reader): Plain {
       return { oid };
     }
     const content = attribute.content(tag);
-    if (content.some((byte) => byte < 0x20 || byte >= 0x7f)) return { oid };
+    if (content.length > maxText || content.some((byte) => byte < 0x20 || byte >= 0x7f)) return { oid };
     return { oid, value: Buffer.from(content).toString("latin1") };
   });
 }
@@ -101,15 +102,19 @@ function foldText(text: string): string {
 /** DirectoryString (X.520) in its living forms, and IA5String. */
 function readString(reader: Reader): string {
   const tag = reader.peek();
-  if (tag === tags.utf8String) return reader.utf8();
-  if (tag !== printableString && tag !== ia5String) return reader.fail("tag-unexpected");
+  if (tag !== tags.utf8String && tag !== printableString && tag !== ia5String) return reader.fail("tag-unexpected");
   const content = reader.content(tag);
+  if (content.length > maxText) reader.fail("value-refused");
+  if (tag === tags.utf8String) return decodeUtf8(content) ?? reader.fail("text-not-utf8");
   if (content.some((byte) => byte >= 0x80)) reader.fail("value-refused");
   return Buffer.from(content).toString("latin1");
 }
 
 const printableString = 0x13;
 const ia5String = 0x16;
+
+/** Bytes of one value. A path of eight labels, which is a leaf's name at the most, has 511. */
+const maxText = 1024;
 
 /** DER values of one Name, four an attribute: some hundred attributes. */
 const maxValues = 500;

@@ -141,9 +141,9 @@ function readBasicConstraints(reader: Reader, critical: boolean): BasicConstrain
 
 /** RFC 5280 section 4.2.1.3. albatross keeps trailing zero bits, which DER has not; padding bits must be zero. */
 function readKeyUsage(reader: Reader): KeyUsage {
-  const [unused = 8, first = 0, ...more] = reader.content(tags.bitString);
-  const last = more.at(-1) ?? first;
-  if (unused > 7 || (last & ((1 << unused) - 1)) !== 0 || more.length > 1) reader.fail("bit-string-padding");
+  const content = reader.content(tags.bitString);
+  const [unused = 8, first = 0, last = first] = content;
+  if (unused > 7 || (last & ((1 << unused) - 1)) !== 0 || content.length > 3) reader.fail("bit-string-padding");
   return {
     digitalSignature: (first & 0x80) !== 0,
     keyCertSign: (first & 0x04) !== 0,

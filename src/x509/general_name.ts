@@ -90,7 +90,7 @@ function readGeneral(reader: Reader, read: Forms): GeneralName {
 
 function readPrimitive(form: number, bytes: Uint8Array, read: Forms): GeneralName | undefined {
   if (form === forms.ip) return keyed(form, read.ip(bytes));
-  if (bytes.some((byte) => byte <= 0x20 || byte >= 0x7f)) return undefined;
+  if (bytes.length > maxKey || bytes.some((byte) => byte <= 0x20 || byte >= 0x7f)) return undefined;
   const text = Buffer.from(bytes).toString("latin1");
   if (form === forms.email) return read.email(text);
   return form === forms.dns ? read.dns(text) : read.uri(text);
@@ -171,5 +171,5 @@ export const maxNames = 128;
 /** Characters of a host name (RFC 1035 section 2.3.4, without the root's). */
 const maxHost = 253;
 
-/** Characters: some twenty attributes of RFC 5280's greatest lengths. With `maxComparisons` it bounds the work. */
+/** Characters, also of a name that is read: some twenty attributes of RFC 5280's greatest lengths. With `maxComparisons` it bounds the work. */
 const maxKey = 2048;

@@ -33,7 +33,7 @@ export function parsePublicKey(spki: Uint8Array): Result<PublicKey, DerError> {
   );
   if (!parts.ok) return parts;
   const { algorithm, bits } = parts.value;
-  const kind = kinds.get(Buffer.from(algorithm).toString("hex"));
+  const kind = algorithm.length > maxIdentifier ? undefined : kinds.get(Buffer.from(algorithm).toString("hex"));
   if (kind === undefined) return ok({ shape: { kind: "unsupported" }, bits, spki });
   if (kind === "rsa") {
     const shape = rsaShape(bits);
@@ -93,6 +93,9 @@ const kinds: ReadonlyMap<string, "ed25519" | Curve | "rsa"> = new Map<string, "e
   [algorithm(ecPublicKey, writeOid("2b81040023")), "p521"],
   [algorithm("2a864886f70d010101", nul), "rsa"],
 ]);
+
+/** Bytes of an AlgorithmIdentifier that is looked at: the longest that we know, of RSASSA-PSS, has 67. */
+export const maxIdentifier = 100;
 
 /** Bytes (RFC 8410 section 4). */
 const ed25519Length = 32;

@@ -9,7 +9,7 @@
 import { constants, createHash, createPublicKey, type KeyObject, verify } from "node:crypto";
 import { type Der, encodeDer, explicit, integer, nul, sequence } from "../codec/der_writer.ts";
 import { type Oid, writeOid } from "./oid.ts";
-import { isStrong, type PublicKey } from "./public_key.ts";
+import { isStrong, maxIdentifier, type PublicKey } from "./public_key.ts";
 
 type Hash = "sha256" | "sha384" | "sha512";
 
@@ -28,7 +28,7 @@ export interface Signed {
 
 /** @param identifier - an AlgorithmIdentifier whole */
 export function parseAlgorithm(identifier: Uint8Array): SignatureAlgorithm | undefined {
-  return algorithms.get(Buffer.from(identifier).toString("hex"));
+  return identifier.length > maxIdentifier ? undefined : algorithms.get(Buffer.from(identifier).toString("hex"));
 }
 
 /** The AlgorithmIdentifier whole. */
