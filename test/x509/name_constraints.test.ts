@@ -10,6 +10,7 @@ import {
   setOf,
   text,
 } from "../../src/codec/der_writer.ts";
+import { describePathError } from "../../src/x509/describe.ts";
 import { encodeName } from "../../src/x509/distinguished_name.ts";
 import { maxNames } from "../../src/x509/general_name.ts";
 import { oids, writeOid } from "../../src/x509/oid.ts";
@@ -252,5 +253,14 @@ test("what a subtree permits it does not exclude, and the other way round", () =
   fc.assert(
     fc.property(fc.oneof(dns, email), ([name, base]) => passes(name, [base]) !== passes(name, [], [base])),
     { numRuns: 100 },
+  );
+});
+
+test("describePathError says whose name whose constraints do not permit", () => {
+  expect(describePathError({ kind: "name-not-permitted", at: 0, by: 1 })).toBe(
+    "certificate 1 has a name that the name constraints of certificate 2 do not permit",
+  );
+  expect(describePathError({ kind: "comparisons-too-many", limit: 10_000 })).toBe(
+    "the chain has too many names and name constraints: more than 10000 comparisons are needed",
   );
 });
