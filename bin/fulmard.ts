@@ -45,6 +45,7 @@ async function serve(): Promise<void> {
     cage,
     grace: words.grace * 1000,
     interval: words.interval * 1000,
+    revocation: { stale: words.staleCrl, grace: words.crlGrace * 1000, stop: words.onRevocation === "stop" },
     activated,
     log,
   });

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { Command, InvalidArgumentError, type Option } from "commander";
+import { Command, InvalidArgumentError, Option } from "commander";
 import type { Destination } from "../client/destination.ts";
 import type { TenderKind } from "../core/manifest.ts";
 import { version } from "../core/version.ts";
@@ -21,6 +21,10 @@ export interface DaemonWords {
   /** Seconds. */
   readonly interval: number;
   readonly maxSubscribers: number;
+  readonly onRevocation: "leave" | "stop";
+  readonly staleCrl: "refuse" | "accept";
+  /** Seconds. */
+  readonly crlGrace: number;
   /** Whether `--name` tells a guest its label alone. */
   readonly dropPath: boolean;
   readonly influx?: Destination;
@@ -73,6 +77,20 @@ export function createDaemonProgram(ask: (migration: Migration) => void): Comman
     .option("--influx <host[:port]>", "send that in InfluxDB's line protocol over TCP (port 8094)", parseInflux)
     .option("--influx-full-names", "say alice:web there, in place of albatross's web", false)
     .option("--metrics <address>", "serve that to Prometheus: [address:]port, or unix:path; on loopback", parseMetrics)
+    .addOption(
+      new Option("--on-revocation <what>", "what becomes of unikernels whose delegate's certificate is revoked")
+        .choices(["leave", "stop"])
+        .default("leave"),
+    )
+    .addOption(
+      new Option(
+        "--stale-crl <what>",
+        "what becomes of who comes from an authority that has not renewed its list in time",
+      )
+        .choices(["refuse", "accept"])
+        .default("refuse"),
+    )
+    .option("--crl-grace <seconds>", "how long after its time a list still counts as renewed", parseGrace, 0)
     .option("--systemd-socket-activation", "serve on the sockets that systemd opened, and open only the others", false)
     .option(
       "--stop-guests",
@@ -133,6 +151,13 @@ function parseMetrics(text: string): MetricsAddress {
   const bare = /^:?\d{1,5}$/.test(text) ? `127.0.0.1:${text.replace(":", "")}` : text;
   if (!/:\d+$/.test(bare)) throw new InvalidArgumentError("It is written [ADDRESS:]PORT or unix:PATH.");
   return { kind: "tcp", ...parseAddressWord(bare, 0) };
+}
+
+/** A week at most: whoever wants more lets stale lists pass. */
+function parseGrace(text: string): number {
+  const seconds = /^\d{1,6}$/.test(text) ? Number(text) : Number.NaN;
+  if (seconds <= 7 * 86_400) return seconds;
+  throw new InvalidArgumentError("A number of seconds, up to a week, is wanted.");
 }
 
 function parseSeconds(text: string): number {

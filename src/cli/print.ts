@@ -5,7 +5,7 @@
  *
  * @module
  */
-import type { BlockState, Named, Success, UnikernelStatus } from "../core/command.ts";
+import type { BlockState, LockState, Named, Success, UnikernelStatus } from "../core/command.ts";
 import { describeExit, describeHappening } from "../core/describe.ts";
 import type { Happening } from "../core/happening.ts";
 import { type Name, printName } from "../core/name.ts";
@@ -77,6 +77,8 @@ function body(name: Name, success: Success, showArguments: boolean): string {
       return listing(success.unikernels, "no unikernels", (unikernel) =>
         printStatus(absolute(name, unikernel), showArguments),
       );
+    case "locks":
+      return listing(success.locks, "no locks", (lock) => printLock({ ...lock, name: below(name, lock.name) }));
     case "consoles":
       return listing(success.names, "no consoles", (console) => printTitle(below(name, console)));
     case "unikernel-image":
@@ -92,6 +94,11 @@ function body(name: Name, success: Success, showArguments: boolean): string {
 
 function listing<T>(items: readonly T[], none: string, print: (item: T) => string): string {
   return items.length === 0 ? none : items.map(print).join("\n");
+}
+
+function printLock({ name, value }: Named<LockState>): string {
+  const owner = value.owner.length === 0 ? "the host" : printName({ path: value.owner });
+  return `${printTitle(name)}: locked by ${owner} since ${printTime(value.since)}`;
 }
 
 function printDevice({ name, value }: Named<BlockState>): string {

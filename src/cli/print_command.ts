@@ -5,6 +5,7 @@
  */
 import type { Unikernel } from "../codec/config.ts";
 import type { Command } from "../core/command.ts";
+import { printName } from "../core/name.ts";
 import { printMac } from "../core/tender.ts";
 import { hostBridge, hostDevice, type Settings } from "../core/unikernel.ts";
 import { escapeText } from "./escape.ts";
@@ -33,6 +34,9 @@ export function printCommand(command: Command): string {
       return `block dump, compress level ${command.level}`;
     case "unikernel-get":
       return `unikernel get compress level ${command.level}`;
+    case "lock":
+    case "unlock":
+      return `${command.kind} ${printName({ path: command.path })}`;
     default:
       return command.kind.replace("-", " ");
   }

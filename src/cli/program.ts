@@ -18,9 +18,11 @@ import { addMan } from "./man.ts";
 import type { Logging } from "./options.ts";
 import { addPolicy } from "./policy.ts";
 import { report } from "./report.ts";
+import { addRevoke } from "./revoke.ts";
 import { createSend } from "./send.ts";
 import type { Outcome, Send } from "./session.ts";
 import { addStats } from "./stats.ts";
+import { addTrust } from "./trust.ts";
 import { addUnikernel } from "./unikernel.ts";
 import { addUpdate } from "./update.ts";
 
@@ -86,6 +88,8 @@ const families = [
   addBlock,
   addCertificate,
   addAuthority,
+  addRevoke,
+  addTrust,
   addExport,
   addMan,
   addCompletion,

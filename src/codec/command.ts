@@ -11,6 +11,7 @@ import { type Der, explicit, integer, nul, optionalExplicit, sequence, sequenceO
 import { readCount, readNatural, writeCount } from "./number.ts";
 import { readPolicy, writePolicy } from "./policy.ts";
 import { readGeneralizedTime, writeGeneralizedTime } from "./time.ts";
+import { lockCommands, readPush, writeLockCommand, writePush } from "./trust_command.ts";
 import { unikernelCommands, writeUnikernelCommand } from "./unikernel_command.ts";
 
 /** Reads a command of protocol version 5. */
@@ -51,6 +52,12 @@ export function writeCommand(command: Command): Der {
       return explicit(17, writeSession(command));
     case "log-subscribe":
       return explicit(18, nul);
+    case "push-crl":
+      return explicit(20, writePush(command));
+    case "lock":
+    case "unlock":
+    case "locks":
+      return explicit(21, writeLockCommand(command));
     default:
       return unreachable(command);
   }
@@ -166,5 +173,7 @@ const families: Alternatives<Command> = {
   5: (reader) => reader.choice(blockCommands),
   17: readSession,
   18: (reader) => reader.null({ kind: "log-subscribe" }),
+  20: readPush,
+  21: (reader) => reader.choice(lockCommands),
   23: (reader) => reader.null({ kind: "status" }),
 };

@@ -1,7 +1,7 @@
 /**
  * What happens to unikernels, on the wire: ours, tag 16 of Data.
  *
- *     Happening ::= CHOICE { created [0] NULL, restarted [1] NULL, destroyed [3] NULL,
+ *     Happening ::= CHOICE { created [0] NULL, restarted [1] NULL, destroyed [3] NULL, held [4] NULL,
  *       ended [2] SEQUENCE { status Status, failures Int, delay [0] Int (ms) OPTIONAL } }
  *     Status ::= CHOICE { exited [0] Int, signalled [1] Int, unknown [2] NULL }
  *
@@ -30,6 +30,8 @@ export function writeHappening(happening: Happening): Der {
     }
     case "destroyed":
       return explicit(3, nul);
+    case "held":
+      return explicit(4, nul);
     default:
       return unreachable(happening);
   }
@@ -72,4 +74,5 @@ const happenings: Readonly<Record<number, (reader: Reader) => Happening>> = {
   1: (reader) => reader.null({ kind: "restarted" }),
   2: readEnd,
   3: (reader) => reader.null({ kind: "destroyed" }),
+  4: (reader) => reader.null({ kind: "held" }),
 };

@@ -4,12 +4,17 @@
  * @module
  */
 
+import type { Lock } from "../core/lock.ts";
+import type { Path } from "../core/name.ts";
 import type { Policy } from "../core/policy.ts";
 import type { Result } from "../core/result.ts";
+import type { CertificateId } from "../core/revocation.ts";
 import type { StoredUnikernel } from "../core/state.ts";
+import { readCertificateId, writeCertificateId } from "./certificate_id.ts";
 import { readConfig, writeConfig } from "./config.ts";
 import { type DerError, decodeDer } from "./der.ts";
-import { encodeDer, octets, sequence } from "./der_writer.ts";
+import { encodeDer, octets, optionalExplicit, sequence } from "./der_writer.ts";
+import { readName, writeName } from "./name.ts";
 import { readPolicy, writePolicy } from "./policy.ts";
 import { readGeneralizedTime, writeGeneralizedTime } from "./time.ts";
 
@@ -17,15 +22,48 @@ import { readGeneralizedTime, writeGeneralizedTime } from "./time.ts";
 export interface StoredGrant {
   readonly policy: Policy;
   readonly notBefore: number;
+  readonly certificate?: CertificateId;
 }
 
-export function encodeGrant({ policy, notBefore }: StoredGrant): Uint8Array {
-  return encodeDer(sequence(writePolicy(policy), writeGeneralizedTime(notBefore)));
+export function encodeGrant({ policy, notBefore, certificate }: StoredGrant): Uint8Array {
+  const from = optionalExplicit(1, certificate, writeCertificateId);
+  return encodeDer(sequence(writePolicy(policy), writeGeneralizedTime(notBefore), from));
 }
 
 export function decodeGrant(bytes: Uint8Array): Result<StoredGrant, DerError> {
   return decodeDer(bytes, (reader) =>
-    reader.sequence((inside) => ({ policy: readPolicy(inside), notBefore: readGeneralizedTime(inside) })),
+    reader.sequence((inside) => {
+      const grant = { policy: readPolicy(inside), notBefore: readGeneralizedTime(inside) };
+      const certificate = inside.optionalExplicit(1, readCertificateId);
+      return certificate === undefined ? grant : { ...grant, certificate };
+    }),
+  );
+}
+
+/** Its path is the key. */
+export function encodeLock({ owner, since }: Lock): Uint8Array {
+  return encodeDer(sequence(writeName({ path: owner }), writeGeneralizedTime(since)));
+}
+
+export function decodeLock(path: Path, bytes: Uint8Array): Result<Lock, DerError> {
+  return decodeDer(bytes, (reader) =>
+    reader.sequence((inside) => ({ path, owner: readName(inside).path, since: readGeneralizedTime(inside) })),
+  );
+}
+
+/** A revocation list, and the path of its authority. */
+export interface StoredCrl {
+  readonly path: Path;
+  readonly crl: Uint8Array;
+}
+
+export function encodeCrl({ path, crl }: StoredCrl): Uint8Array {
+  return encodeDer(sequence(writeName({ path }), octets(crl)));
+}
+
+export function decodeCrl(bytes: Uint8Array): Result<StoredCrl, DerError> {
+  return decodeDer(bytes, (reader) =>
+    reader.sequence((inside) => ({ path: readName(inside).path, crl: inside.octets() })),
   );
 }
 

@@ -5,9 +5,21 @@
  */
 import type { ChainRequest, Level } from "../core/command.ts";
 import { maxDepth } from "../core/name.ts";
+import type { CertificateId } from "../core/revocation.ts";
+import { readCertificateId, writeCertificateId } from "./certificate_id.ts";
 import { readCommand, writeCommand } from "./command.ts";
 import { type Reader, tags } from "./der.ts";
-import { boolean, type Der, encodeDer, encoded, octets, sequence, sequenceOf, text } from "./der_writer.ts";
+import {
+  boolean,
+  type Der,
+  encodeDer,
+  encoded,
+  octets,
+  optionalExplicit,
+  sequence,
+  sequenceOf,
+  text,
+} from "./der_writer.ts";
 import { readLabel } from "./name.ts";
 import { readPolicy, writePolicy } from "./policy.ts";
 import { readGeneralizedTime, writeGeneralizedTime } from "./time.ts";
@@ -24,7 +36,9 @@ export function readRequest(reader: Reader): ChainRequest {
     const expires = readGeneralizedTime(inside);
     const command = readCommand(inside);
     const imageFollows = inside.boolean();
-    return { levels, leaf, ...(label === undefined ? {} : { label }), expires, command, imageFollows };
+    const certificates = inside.optionalExplicit(1, readCertificates);
+    const request = { levels, leaf, ...(label === undefined ? {} : { label }), expires, command, imageFollows };
+    return certificates === undefined ? request : { ...request, certificates };
   });
 }
 
@@ -36,7 +50,13 @@ export function writeRequest(request: ChainRequest): Der {
     writeGeneralizedTime(request.expires),
     writeCommand(request.command),
     boolean(request.imageFollows),
+    optionalExplicit(1, request.certificates, (ids) => sequenceOf(ids, writeCertificateId)),
   );
+}
+
+function readCertificates(reader: Reader): readonly CertificateId[] {
+  const certificates = reader.sequenceOf(readCertificateId);
+  return certificates.length > maxDepth ? reader.fail("value-refused") : certificates;
 }
 
 /** Those of a session are the same for every command: they are laid out once. */
@@ -49,13 +69,17 @@ function writeLevels(levels: ChainRequest["levels"]): Der {
 }
 
 function readLevel(reader: Reader): Level {
-  return reader.sequence((inside) => ({
-    label: readLabel(inside),
-    policy: readPolicy(inside),
-    notBefore: readGeneralizedTime(inside),
-    notAfter: readGeneralizedTime(inside),
-    fingerprint: readSha256(inside),
-  }));
+  return reader.sequence((inside) => {
+    const level = {
+      label: readLabel(inside),
+      policy: readPolicy(inside),
+      notBefore: readGeneralizedTime(inside),
+      notAfter: readGeneralizedTime(inside),
+      fingerprint: readSha256(inside),
+    };
+    const certificate = inside.optionalExplicit(1, readCertificateId);
+    return certificate === undefined ? level : { ...level, certificate };
+  });
 }
 
 function writeLevel(level: Level): Der {
@@ -65,6 +89,7 @@ function writeLevel(level: Level): Der {
     writeGeneralizedTime(level.notBefore),
     writeGeneralizedTime(level.notAfter),
     octets(level.fingerprint),
+    optionalExplicit(1, level.certificate, writeCertificateId),
   );
 }
 

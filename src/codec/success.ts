@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { BlockState, InfoForm, Named, Success, UnikernelStatus } from "../core/command.ts";
+import type { BlockState, InfoForm, LockState, Named, Success, UnikernelStatus } from "../core/command.ts";
 import { unreachable } from "../core/result.ts";
 import type { Image, UnikernelInfo } from "../core/unikernel.ts";
 import type { Reader } from "./der.ts";
@@ -13,6 +13,7 @@ import { readInfo, writeInfo } from "./info.ts";
 import { readName, writeName } from "./name.ts";
 import { readNatural } from "./number.ts";
 import { readPolicy, writePolicy } from "./policy.ts";
+import { readGeneralizedTime, writeGeneralizedTime } from "./time.ts";
 
 export function readSuccess(reader: Reader): Success {
   return reader.choice(successes);
@@ -51,6 +52,11 @@ export function writeSuccess(success: Success): Der {
       return explicit(
         16,
         sequenceOf(success.unikernels, (item) => writeNamed(item, writeLife(item.value))),
+      );
+    case "locks":
+      return explicit(
+        18,
+        sequenceOf(success.locks, (item) => writeNamed(item, writeLock(item.value))),
       );
     default:
       return unreachable(success);
@@ -93,7 +99,16 @@ function writeLife({ info, phase, failures, lastExit }: UnikernelStatus): readon
   return [writeInfo(info, "current"), text(phase), integer(failures), ...exit];
 }
 
-const phases = ["starting", "running", "stopping", "waiting"] as const;
+const phases = ["starting", "running", "stopping", "waiting", "held"] as const;
+
+/** Ours: owner Name (a path), since GeneralizedTime. */
+function readLock(reader: Reader): LockState {
+  return { owner: readName(reader).path, since: readGeneralizedTime(reader) };
+}
+
+function writeLock({ owner, since }: LockState): readonly Der[] {
+  return [writeName({ path: owner }), writeGeneralizedTime(since)];
+}
 
 function unikernels(form: InfoForm): (reader: Reader) => Success {
   const read = (reader: Reader): UnikernelInfo => readInfo(reader, form);
@@ -115,4 +130,5 @@ const successes: Readonly<Record<number, (reader: Reader) => Success>> = {
   12: (reader) => ({ kind: "consoles", names: reader.sequenceOf(readName) }),
   13: unikernels("current"),
   16: (reader) => ({ kind: "statuses", unikernels: readNamed(reader, readLife) }),
+  18: (reader) => ({ kind: "locks", locks: readNamed(reader, readLock) }),
 };

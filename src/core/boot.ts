@@ -10,20 +10,31 @@
  * @module
  */
 import { putGrant } from "./delegation.ts";
+import { settleAll } from "./hold.ts";
 import { exited } from "./life.ts";
+import type { Lock, Locks } from "./lock.ts";
 import { claimMacs } from "./macs.ts";
-import { type Name, type Path, printName } from "./name.ts";
+import { type Name, type Path, printName, printPath } from "./name.ts";
+import { insert } from "./ordered_map.ts";
 import type { Policy } from "./policy.ts";
 import { empty, putBlock, putUnikernel, type Resources } from "./resources.ts";
 import type { ExitStatus } from "./restart.ts";
+import { type CertificateId, type KeptList, type Revocation, type RevocationRules, usualRules } from "./revocation.ts";
 import type { Effect, Incarnation, State, Step, StoredUnikernel, Unikernel } from "./state.ts";
 import { demandOf } from "./transition.ts";
 
 export interface Stored {
-  readonly policies: readonly { readonly path: Path; readonly policy: Policy; readonly notBefore: number }[];
+  readonly policies: readonly {
+    readonly path: Path;
+    readonly policy: Policy;
+    readonly notBefore: number;
+    readonly certificate?: CertificateId;
+  }[];
   readonly unikernels: readonly { readonly name: Name; readonly record: StoredUnikernel }[];
   /** Found in the block directory; sizes in MB. */
   readonly blocks: readonly { readonly name: Name; readonly size: number }[];
+  readonly locks?: readonly Lock[];
+  readonly lists?: readonly KeptList[];
 }
 
 /** A guest that an earlier daemon left on the host. */
@@ -54,10 +65,16 @@ export interface Boot extends Step {
 }
 
 /** Reserves all that was stored, asking no policy: what was there stays. Its images are held from the start. */
-export function boot(host: Policy, stored: Stored, found: readonly Found[] = []): Boot {
+export function boot(
+  host: Policy,
+  stored: Stored,
+  found: readonly Found[] = [],
+  rules: RevocationRules = usualRules,
+): Boot {
   const inOrder = stored.unikernels.toSorted((a, b) => startup(a.record) - startup(b.record));
   const guests = new Map(found.map((one) => [printName(one.name), one]));
-  let state: State = { resources: reserve(host, stored), macs: undefined, counter: 0, stopping: false };
+  const trust = { revocation: revocationOf(stored, rules), locks: locksOf(stored) };
+  let state: State = { resources: reserve(host, stored), macs: undefined, counter: 0, stopping: false, ...trust };
   const holds: Effect[] = [];
   const before: Effect[] = [];
   const effects: Effect[] = [];
@@ -80,7 +97,7 @@ export function boot(host: Policy, stored: Stored, found: readonly Found[] = [])
     }
   }
   for (const { name } of guests.values()) before.push({ kind: "discard", name });
-  return { state, before: [...holds, ...before], effects };
+  return { ...settleAll({ state, effects }), before: [...holds, ...before] };
 }
 
 /** What is found decides only where it is what is stored, and ended of its own accord. */
@@ -97,8 +114,8 @@ function isOf({ config, digest }: StoredUnikernel, incarnation: Incarnation): bo
 
 function reserve(host: Policy, { policies, blocks }: Stored): Resources<Unikernel> {
   let resources: Resources<Unikernel> = putGrant(empty, [], { policy: host, notBefore: 0, used: 0, shared: true });
-  for (const { path, policy, notBefore } of policies) {
-    if (path.length > 0) resources = putGrant(resources, path, { policy, notBefore, used: 0, shared: true });
+  for (const { path, ...grant } of policies) {
+    if (path.length > 0) resources = putGrant(resources, path, { ...grant, used: 0, shared: true });
   }
   for (const { name, size } of blocks) resources = putBlock(resources, name, { size, state: "ready" });
   return resources;
@@ -130,6 +147,18 @@ function sameValue(a: unknown, b: unknown): boolean {
   return (
     left.size === right.size && [...left].every(([key, value]) => right.has(key) && sameValue(value, right.get(key)))
   );
+}
+
+function revocationOf({ lists = [] }: Stored, rules: RevocationRules): Revocation {
+  let all: Revocation["lists"];
+  for (const kept of lists) all = insert(all, kept.list.authority, kept);
+  return { rules, lists: all };
+}
+
+function locksOf({ locks = [] }: Stored): Locks {
+  let all: Locks;
+  for (const lock of locks) all = insert(all, printPath(lock.path), lock);
+  return all;
 }
 
 function startup({ config }: StoredUnikernel): number {

@@ -99,7 +99,7 @@ export function prepareFailed(state: State, event: Of<"prepare-failed">): Step {
 }
 
 /** What another command is doing to it, so that a second one must wait. */
-export function occupied(unikernel: Unikernel): "create" | "replace" | "restart" | "destroy" | undefined {
+export function occupied(unikernel: Unikernel): "create" | "replace" | "restart" | "destroy" | "hold" | undefined {
   if (unikernel.phase.kind === "preparing") return "create";
   if (unikernel.change !== undefined) return "replace";
   if (unikernel.phase.kind === "stopping") return unikernel.phase.next.kind;
@@ -124,6 +124,7 @@ function carryOut(state: State, name: Name, unikernel: Unikernel, change: Change
     switch (phase.kind) {
       case "preparing":
         return start(state, name, rest, incarnation, { ...client, first: change.client !== undefined });
+      case "held":
       case "waiting": {
         const previous = current === undefined ? {} : { previous: current };
         return start(state, name, { ...rest, failures: 0 }, incarnation, { ...client, ...previous, first: false });

@@ -10,6 +10,7 @@ import type { Name, Path } from "./name.ts";
 import type { Policy } from "./policy.ts";
 import type { ExitStatus } from "./restart.ts";
 import { unreachable } from "./result.ts";
+import type { CertificateId } from "./revocation.ts";
 import type { Image, Settings, UnikernelConfig, UnikernelInfo } from "./unikernel.ts";
 
 /** Where a console subscription's history begins: at a time (ms since the Unix epoch), or with so many last lines. */
@@ -53,7 +54,13 @@ export type Command =
   /** What happens at and below the name, from now on. */
   | { readonly kind: "log-subscribe" }
   /** Many commands at and below the path, on one connection: of these kinds, where they are named; until `end` (ms since the Unix epoch). */
-  | { readonly kind: "session"; readonly allowed?: readonly string[]; readonly end?: number };
+  | { readonly kind: "session"; readonly allowed?: readonly string[]; readonly end?: number }
+  /** A revocation list, and the certificate of the authority whose it is; both DER. */
+  | { readonly kind: "push-crl"; readonly crl: Uint8Array; readonly authority: Uint8Array }
+  /** `path` is below the command's own. */
+  | { readonly kind: "lock"; readonly path: Path }
+  | { readonly kind: "unlock"; readonly path: Path }
+  | { readonly kind: "locks" };
 
 export type BlockForm = "old" | "current";
 
@@ -73,12 +80,21 @@ export type Success =
   | { readonly kind: "block-device-image"; readonly compressed: boolean }
   | { readonly kind: "unikernels"; readonly form: InfoForm; readonly unikernels: readonly Named<UnikernelInfo>[] }
   | { readonly kind: "consoles"; readonly names: readonly Name[] }
-  | { readonly kind: "statuses"; readonly unikernels: readonly Named<UnikernelStatus>[] };
+  | { readonly kind: "statuses"; readonly unikernels: readonly Named<UnikernelStatus>[] }
+  | { readonly kind: "locks"; readonly locks: readonly Named<LockState>[] };
+
+/** A lock on a path. */
+export interface LockState {
+  /** The path of whoever set it. */
+  readonly owner: Path;
+  /** Ms since the Unix epoch. */
+  readonly since: number;
+}
 
 /** How a unikernel is getting on. */
 export interface UnikernelStatus {
   readonly info: UnikernelInfo;
-  readonly phase: "starting" | "running" | "stopping" | "waiting";
+  readonly phase: "starting" | "running" | "stopping" | "waiting" | "held";
   /** Ends in a row, each soon after its start. */
   readonly failures: number;
   readonly lastExit?: ExitStatus;
@@ -105,6 +121,8 @@ export interface Level {
   readonly notAfter: number;
   /** SHA-256 of the certificate. */
   readonly fingerprint: Uint8Array;
+  /** As revocation lists know it. */
+  readonly certificate?: CertificateId;
 }
 
 /** A chain's whole request: one frame, one decision. */
@@ -119,6 +137,8 @@ export interface ChainRequest {
   readonly command: Command;
   /** Whether the image of a create follows the frame as a stream. */
   readonly imageFollows: boolean;
+  /** Those that give no level, as revocation lists know them: the leaf, then authorities upwards. */
+  readonly certificates?: readonly CertificateId[];
 }
 
 /** The daemon's socket serves `log`, too. */
@@ -151,6 +171,10 @@ export function serviceOf(command: Command): Service {
     case "block-set":
     case "block-dump":
     case "session":
+    case "push-crl":
+    case "lock":
+    case "unlock":
+    case "locks":
       return "daemon";
     case "log-subscribe":
       return "log";

@@ -107,7 +107,9 @@ function insertLevel<U>(
   const refusal = aboveAllows(granted.resources, path, policy);
   if (refusal !== undefined) return err(refusal);
   const room = before === undefined ? makeRoom(granted, path, chain) : ok(granted);
-  return room.ok ? ok(put(room.value, path, { policy, notBefore, used, shared: false })) : room;
+  const grant = { policy, notBefore, used, shared: false };
+  const { certificate } = level;
+  return room.ok ? ok(put(room.value, path, certificate === undefined ? grant : { ...grant, certificate })) : room;
 }
 
 /** Why the policies above `path`, the root's excepted, do not allow this one, if they do not. */
@@ -161,13 +163,13 @@ function put<U>({ resources, changes }: Granted<U>, path: Path, after: Grant): G
 
 /** Notes the use of a grant, as far as that says anything new; it alone is not worth a write to the store. */
 function touch<U>(granted: Granted<U>, path: Path, grant: Grant, used: number): Granted<U> {
-  const { policy, notBefore, shared } = grant;
+  const { shared } = grant;
   const bounded = path.length > 1 && (nodeAt(granted.resources, path.slice(0, 1))?.grants ?? 0) > watched;
   if (shared && !bounded) return granted;
   const latest = Math.max(used, grant.used);
   return {
     ...granted,
-    resources: putGrant(granted.resources, path, { policy, notBefore, used: latest, shared: true }),
+    resources: putGrant(granted.resources, path, { ...grant, used: latest, shared: true }),
   };
 }
 

@@ -4,10 +4,11 @@
  *
  * @module
  */
+import { describeTrust } from "./describe_trust.ts";
 import type { Happening } from "./happening.ts";
 import { maxLabelLength, type NameError, type Path, printName, printPath } from "./name.ts";
 import { leastMemory, type PolicyExcess, type Unusable, unlimited } from "./policy.ts";
-import type { Refusal, Resource, TenderRefusal } from "./refusal.ts";
+import type { Refusal, Resource, TenderRefusal, TrustRefusal } from "./refusal.ts";
 import type { ExitStatus } from "./restart.ts";
 import { unreachable } from "./result.ts";
 import { printMac } from "./tender.ts";
@@ -118,7 +119,7 @@ function describeThing(refusal: Exclude<Refusal, { kind: AboutPolicies }>): stri
   }
 }
 
-function describeTender(refusal: TenderRefusal): string {
+function describeTender(refusal: TenderRefusal | TrustRefusal): string {
   switch (refusal.kind) {
     case "target-unsupported":
       return `the image is for ${refusal.target}, which has no tender here`;
@@ -131,7 +132,7 @@ function describeTender(refusal: TenderRefusal): string {
     case "tender-unusable":
       return `the ${refusal.tender} tender of this host does not work: ${refusal.problem}`;
     default:
-      return unreachable(refusal);
+      return describeTrust(refusal, describeRefusal);
   }
 }
 
@@ -195,6 +196,8 @@ export function describeHappening(happening: Happening): string {
     case "restarted":
     case "destroyed":
       return happening.kind;
+    case "held":
+      return "held: a delegation above it is revoked";
     case "ended": {
       const { status, failures, delay } = happening;
       const again = delay === undefined ? "" : `, started again in ${delay / 1000} s (end ${failures} in a row)`;

@@ -12,4 +12,6 @@ export type Happening =
   | { readonly kind: "restarted" }
   /** By itself. `failures` in a row; `delay` in ms until it is started again, if it is. */
   | { readonly kind: "ended"; readonly status: ExitStatus; readonly failures: number; readonly delay?: number }
-  | { readonly kind: "destroyed" };
+  | { readonly kind: "destroyed" }
+  /** Stopped, until its delegation counts again. */
+  | { readonly kind: "held" };

@@ -25,6 +25,7 @@ import {
   removed,
   replies,
   start,
+  startAgain,
   stop,
   takeBack,
   tell,
@@ -56,11 +57,12 @@ export function startFailed(before: State, event: Of<"start-failed">): Step {
   const { client, previous, next, first, grants } = unikernel.phase;
   const { state, effects } = takeBack(before, grants);
   const refused = [...effects, ...refuse(client, refusal)];
-  if (next !== undefined) {
+  const back = next?.kind === "hold" && (first || previous !== undefined);
+  if (next !== undefined && !back) {
     const without = previous === undefined ? state : keepMacs(state, name, previous, unikernel.current);
     return preceded([...refused, ...released(previous)], proceed(without, name, unikernel, next));
   }
-  if (previous !== undefined) return preceded(refused, comeBack(state, name, unikernel, previous));
+  if (previous !== undefined) return preceded(refused, comeBack(state, name, unikernel, previous, next));
   if (first) return removed(state, name, unikernel, refused);
   return preceded(refused, wait(state, name, unikernel, unikernel.failures + 1));
 }
@@ -86,13 +88,7 @@ export function due(state: State, event: Of<"due">): Step {
   const unikernel = find(state, name);
   if (unikernel?.phase.kind !== "waiting" || unikernel.phase.run !== run || state.stopping)
     return { state, effects: [] };
-  const { current, change } = unikernel;
-  if (current !== undefined) return start(state, name, unikernel, current, { first: false });
-  if (change === undefined) return { state, effects: [] };
-  const job = state.counter + 1;
-  const again = put(state, name, { ...unikernel, phase: { kind: "preparing" }, change: { ...change, job } });
-  const { config, image } = change;
-  return { state: { ...again, counter: job }, effects: [{ kind: "prepare", name, job, config, image }] };
+  return startAgain(state, name, unikernel);
 }
 
 /** Stops it and starts it as it is. */
@@ -114,8 +110,9 @@ export function restart(
 export function destroy(before: State, name: Name, unikernel: Unikernel, client: ClientId): Step {
   const { change, ...rest } = unikernel;
   const { phase } = rest;
-  const coming = change ?? ("next" in phase && phase.next?.kind !== "destroy" ? phase.next : undefined);
-  const { state, effects } = takeBack(before, coming?.grants);
+  const next =
+    "next" in phase && phase.next?.kind !== "destroy" && phase.next?.kind !== "hold" ? phase.next : undefined;
+  const { state, effects } = takeBack(before, (change ?? next)?.grants);
   const overtaken = [
     ...effects,
     ...refuse(change?.client, { kind: "overtaken-by-destroy", name }),
@@ -124,6 +121,12 @@ export function destroy(before: State, name: Name, unikernel: Unikernel, client:
   switch (phase.kind) {
     case "preparing":
       return removed(state, name, rest, [...overtaken, ...answer(client, "destroyed unikernel")]);
+    case "held":
+      return removed(state, name, rest, [
+        ...overtaken,
+        ...answer(client, "destroyed unikernel"),
+        ...tell(name, { kind: "destroyed" }),
+      ]);
     case "waiting":
       return removed(state, name, rest, [
         ...overtaken,
@@ -138,7 +141,7 @@ export function destroy(before: State, name: Name, unikernel: Unikernel, client:
       const next: Next = { kind: "destroy", clients: [...others, client] };
       return {
         state: put(dropNext(state, name, phase.next), name, { ...rest, phase: { ...phase, next } }),
-        effects: [...overtaken, ...refuseNext(name, phase.next, rest.current)],
+        effects: [...overtaken, ...refuseNext(name, phase.next, rest.current, { kind: "overtaken-by-destroy", name })],
       };
     }
     default:
@@ -155,6 +158,11 @@ function proceed(state: State, name: Name, unikernel: Unikernel, next: Next): St
         ...replies(next.clients, { ok: true, success: { kind: "string", text: "destroyed unikernel" } }),
         ...tell(name, { kind: "destroyed" }),
       ]);
+    case "hold":
+      return {
+        state: put(state, name, { ...unikernel, phase: { kind: "held" } }),
+        effects: tell(name, { kind: "held" }),
+      };
     case "restart": {
       if (current === undefined) return { state, effects: [] };
       const { kind: _, ...asked } = next;
@@ -202,8 +210,8 @@ function ended(state: State, name: Name, unikernel: Unikernel, status: ExitStatu
   };
 }
 
-/** The one that ran before is what is to run again. */
-function comeBack(state: State, name: Name, unikernel: Unikernel, previous: Incarnation): Step {
+/** The one that ran before is what is to run again: now, or when it is not held any more. */
+function comeBack(state: State, name: Name, unikernel: Unikernel, previous: Incarnation, next?: Next): Step {
   const { current } = unikernel;
   const record = { config: previous.config, digest: previous.digest };
   const effects: readonly Effect[] = [
@@ -211,7 +219,10 @@ function comeBack(state: State, name: Name, unikernel: Unikernel, previous: Inca
     ...released(current),
   ];
   const restored = current === undefined ? state : keepMacs(state, name, current, previous);
-  return preceded(effects, start(restored, name, unikernel, previous, { first: false }));
+  if (next === undefined) return preceded(effects, start(restored, name, unikernel, previous, { first: false }));
+  const held: Unikernel = { ...unikernel, current: previous, phase: { kind: "held" } };
+  const resources = putUnikernel(restored.resources, name, { demand: demandOf(previous.config), unikernel: held });
+  return { state: { ...restored, resources }, effects: [...effects, ...tell(name, { kind: "held" })] };
 }
 
 /** The replacement stands: the addresses and the demand are its own from now on. */
@@ -234,7 +245,7 @@ function exchange(state: State, name: Name, gone: readonly Attached[], kept: rea
 }
 
 /** The incarnation that was to replace it gives its addresses back. */
-function dropNext(state: State, name: Name, next: Next | undefined): State {
+export function dropNext(state: State, name: Name, next: Next | undefined): State {
   if (next?.kind !== "replace") return state;
   const current = find(state, name)?.current;
   return keepMacs(state, name, next.incarnation, current);
@@ -245,9 +256,14 @@ function released(incarnation: Incarnation | undefined): readonly Effect[] {
 }
 
 /** What was to come is refused; what was written down for it is what runs again, until that is gone too. */
-function refuseNext(name: Name, next: Next | undefined, current: Incarnation | undefined): readonly Effect[] {
-  if (next === undefined || next.kind === "destroy") return [];
-  const refused = refuse(next.client, { kind: "overtaken-by-destroy", name });
+export function refuseNext(
+  name: Name,
+  next: Next | undefined,
+  current: Incarnation | undefined,
+  refusal: Refusal,
+): readonly Effect[] {
+  if (next === undefined || next.kind === "destroy" || next.kind === "hold") return [];
+  const refused = refuse(next.client, refusal);
   if (next.kind === "restart" || current === undefined) return refused;
   const record = { config: current.config, digest: current.digest };
   return [

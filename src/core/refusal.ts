@@ -46,7 +46,7 @@ export type Refusal =
   | {
       readonly kind: "unikernel-busy";
       readonly name: Name;
-      readonly doing: "create" | "replace" | "restart" | "destroy";
+      readonly doing: "create" | "replace" | "restart" | "destroy" | "hold";
     }
   | { readonly kind: "overtaken-by-destroy"; readonly name: Name }
   | { readonly kind: "block-exists"; readonly name: Name }
@@ -78,6 +78,7 @@ export type Refusal =
   | DeviceMismatch
   | ImageRefusal
   | TenderRefusal
+  | TrustRefusal
   | { readonly kind: "command-unsupported"; readonly command: string }
   | { readonly kind: "shutting-down" }
   /** So many whole images wait to be sent to the same delegate already. */
@@ -100,3 +101,38 @@ export type TenderRefusal =
   | { readonly kind: "tender-missing"; readonly tender: TenderKind; readonly abi: number }
   | { readonly kind: "tender-wrong-abi"; readonly tender: TenderKind; readonly abi: number }
   | { readonly kind: "tender-unusable"; readonly tender: TenderKind; readonly problem: string };
+
+/** Whose certificate it is: a delegate's, or one that gives no path: the client's own, or an authority's above it. */
+export type Whose = { readonly kind: "delegate"; readonly path: Path } | { readonly kind: "client" | "authority" };
+
+/** What was taken back, by a revocation list or by a lock. Times in ms since the Unix epoch, serial numbers hexadecimal. */
+export type TrustRefusal =
+  | {
+      readonly kind: "certificate-revoked";
+      readonly whose: Whose;
+      readonly serial: string;
+      readonly time: number;
+      readonly issuer: string;
+      /** Of the list that says so. */
+      readonly number: bigint;
+    }
+  | {
+      readonly kind: "revocations-stale";
+      readonly issuer: string;
+      readonly number: bigint;
+      readonly nextUpdate: number;
+    }
+  | { readonly kind: "revocations-older"; readonly issuer: string; readonly number: bigint; readonly known: bigint }
+  /** Not by the authority that issued the certificate of whoever brings it. */
+  | { readonly kind: "revocations-foreign"; readonly issuer: string }
+  /** They cannot be read, or are nobody's. */
+  | { readonly kind: "revocations-bad"; readonly problem: string }
+  | { readonly kind: "too-many-lists"; readonly path: Path; readonly limit: number }
+  /** Nothing starts at and below `path`: its delegation is revoked, `why` says by whom. */
+  | { readonly kind: "held"; readonly path: Path; readonly why: Refusal }
+  /** `owner` is the path of whoever locked it. */
+  | { readonly kind: "locked"; readonly path: Path; readonly owner: Path }
+  | { readonly kind: "locked-above"; readonly path: Path; readonly owner: Path }
+  | { readonly kind: "lock-not-below"; readonly path: Path }
+  | { readonly kind: "lock-not-found"; readonly path: Path }
+  | { readonly kind: "too-many-locks"; readonly path: Path; readonly limit: number };

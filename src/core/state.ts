@@ -9,6 +9,7 @@
  */
 import type { BlockForm, Command, Level, Success } from "./command.ts";
 import type { Happening } from "./happening.ts";
+import type { Lock, Locks } from "./lock.ts";
 import type { Manifest, TenderKind } from "./manifest.ts";
 import type { Name, Path } from "./name.ts";
 import type { OrderedMap } from "./ordered_map.ts";
@@ -16,6 +17,7 @@ import type { Policy } from "./policy.ts";
 import type { Refusal } from "./refusal.ts";
 import type { Resources } from "./resources.ts";
 import type { ExitStatus } from "./restart.ts";
+import type { CertificateId, Revocation, RevocationList } from "./revocation.ts";
 import type { GrantChange } from "./trie.ts";
 import type { UnikernelConfig } from "./unikernel.ts";
 
@@ -29,6 +31,8 @@ export interface State {
   /** Counts requests, jobs and runs: every number is handed out once. */
   readonly counter: number;
   readonly stopping: boolean;
+  readonly revocation: Revocation;
+  readonly locks: Locks;
 }
 
 export interface Unikernel {
@@ -83,12 +87,15 @@ export type Phase =
   | { readonly kind: "running"; readonly run: number }
   | { readonly kind: "stopping"; readonly run: number; readonly next: Next }
   /** Ended, and to be started again when its time comes. */
-  | { readonly kind: "waiting"; readonly run: number };
+  | { readonly kind: "waiting"; readonly run: number }
+  /** Stopped, or not started, because a delegation above it is revoked; started again when that counts again. */
+  | { readonly kind: "held" };
 
 /** What comes when the tender has ended. */
 export type Next =
   | { readonly kind: "destroy"; readonly clients: readonly ClientId[] }
-  | { readonly kind: "restart"; readonly client: ClientId; readonly grants: readonly GrantChange[] }
+  | { readonly kind: "restart"; readonly client?: ClientId; readonly grants: readonly GrantChange[] }
+  | { readonly kind: "hold" }
   | {
       readonly kind: "replace";
       readonly client?: ClientId;
@@ -121,11 +128,22 @@ export interface Request {
   readonly command: Command;
   /** The delegations of the chain that it came with, from the top; a local request has none. */
   readonly levels: readonly Level[];
+  /** As in `ChainRequest`; of a chain alone. */
+  readonly certificates?: readonly CertificateId[];
 }
 
 /** What happens; times in ms since the Unix epoch. */
 export type Event =
   | { readonly kind: "request"; readonly client: ClientId; readonly request: Request; readonly now: number }
+  /** The request's revocation list was read and is its authority's. */
+  | {
+      readonly kind: "revoked";
+      readonly client: ClientId;
+      readonly request: Request;
+      readonly list: RevocationList;
+      readonly crl: Uint8Array;
+      readonly now: number;
+    }
   | { readonly kind: "prepared"; readonly name: Name; readonly job: number; readonly prepared: Prepared }
   | { readonly kind: "prepare-failed"; readonly name: Name; readonly job: number; readonly refusal: Refusal }
   | { readonly kind: "started"; readonly name: Name; readonly run: number; readonly now: number }
@@ -186,6 +204,8 @@ export type Effect =
     }
   /** The reply is the image itself. */
   | { readonly kind: "send-image"; readonly client: ClientId; readonly digest: Uint8Array; readonly level: number }
+  /** What was let in before may not be any more: connections that a lock or a revocation forbids now end. */
+  | { readonly kind: "recheck" }
   /** For the log, the console and whoever watches. */
   | { readonly kind: "tell"; readonly name: Name; readonly happening: Happening };
 
@@ -203,8 +223,10 @@ export type StoreChange =
   | {
       readonly kind: "policy";
       readonly path: Path;
-      readonly grant?: { readonly policy: Policy; readonly notBefore: number };
+      readonly grant?: { readonly policy: Policy; readonly notBefore: number; readonly certificate?: CertificateId };
     }
+  | { readonly kind: "lock"; readonly path: Path; readonly lock?: Lock }
+  | { readonly kind: "crl"; readonly authority: string; readonly path: Path; readonly crl: Uint8Array }
   | { readonly kind: "unikernel"; readonly name: Name; readonly record?: StoredUnikernel };
 
 /** What of a unikernel outlives the daemon. */

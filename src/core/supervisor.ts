@@ -8,12 +8,15 @@
  *
  * @module
  */
+import { checkAdmission, takes } from "./admission.ts";
 import { blockDone, createBlock, useBlock } from "./block_change.ts";
 import { type Asked, prepared, prepareFailed, reserve, reserveReplacement } from "./change.ts";
-import type { Command, Success } from "./command.ts";
+import type { Success } from "./command.ts";
 import { insertLevels, insertPolicy, removePolicy } from "./delegation.ts";
+import { heldAt, settleHolds } from "./hold.ts";
 import { blockInfo, policyInfo, unikernelInfo, unikernelStatus } from "./info.ts";
 import { destroy, due, exited, restart, started, startFailed } from "./life.ts";
+import { listLocks } from "./lock.ts";
 import { samePolicy } from "./policy.ts";
 import type { Refusal } from "./refusal.ts";
 import { findPolicy } from "./resources.ts";
@@ -22,11 +25,18 @@ import { checkSettings } from "./settings.ts";
 import type { Event, Request, State, Step, Unikernel } from "./state.ts";
 import { answer, commitGrants, find, preceded, refuse, replies } from "./transition.ts";
 import type { GrantChange } from "./trie.ts";
+import { changeLock, takeList } from "./trust.ts";
 
 export function step(state: State, event: Event): Step {
+  return settleHolds(state, dispatch(state, event));
+}
+
+function dispatch(state: State, event: Event): Step {
   switch (event.kind) {
     case "request":
       return request(state, event);
+    case "revoked":
+      return takeList(state, event);
     case "prepared":
       return prepared(state, event);
     case "prepare-failed":
@@ -55,26 +65,22 @@ function request(before: State, asking: Asking): Step {
   const { client } = asking;
   if (before.stopping) return { state: before, effects: refuse(client, { kind: "shutting-down" }) };
   const state = { ...before, counter: before.counter + 1 };
+  const barred = checkAdmission(before, asking.request, asking.now);
+  if (barred !== undefined) return { state, effects: refuse(client, barred) };
   const granted = insertLevels(state.resources, asking.request.levels, state.counter);
   if (!granted.ok && takes(asking.request.command)) return { state, effects: refuse(client, granted.error) };
   const { resources, changes } = granted.ok ? granted.value : { resources: state.resources, changes: [] };
+  const held = starts(asking.request) ? heldAt(resources, state.revocation, asking.request.name.path) : undefined;
+  if (held !== undefined) return { state, effects: refuse(client, held) };
   const decided = decide({ ...state, resources }, asking, changes);
   return decided.ok
     ? preceded(commitGrants(changes), decided.value)
     : { state, effects: refuse(client, decided.error) };
 }
 
-/** Whether a command takes resources, so that the policies of its chain must hold for it. */
-function takes(command: Command): boolean {
-  switch (command.kind) {
-    case "unikernel-create":
-    case "block-add":
-      return true;
-    case "unikernel-restart":
-      return command.settings !== undefined;
-    default:
-      return false;
-  }
+/** Whether a unikernel would run by it. */
+function starts({ command }: Request): boolean {
+  return command.kind === "unikernel-create" || command.kind === "unikernel-restart";
 }
 
 /** @param grants - the policies that the request's chain brought into force just now */
@@ -123,6 +129,11 @@ function decide(state: State, asking: Asking, grants: readonly GrantChange[]): R
     case "block-set":
     case "block-dump":
       return useBlock(state, { name, client, grants }, command);
+    case "lock":
+    case "unlock":
+      return changeLock(state, asking, command.path);
+    case "locks":
+      return ok(told(state, asking, { kind: "locks", locks: listLocks(state.locks, name.path) }));
     default:
       return err({ kind: "command-unsupported", command: command.kind });
   }

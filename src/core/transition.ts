@@ -36,6 +36,14 @@ export function put(state: State, name: Name, unikernel: Unikernel): State {
   return { ...state, resources: putUnikernel(state.resources, name, { demand, unikernel }) };
 }
 
+/** The state with what the unikernel takes set anew: no more than it had. */
+export function putDemand(state: State, name: Name, demand: Demand): State {
+  const unikernel = find(state, name);
+  return unikernel === undefined
+    ? state
+    : { ...state, resources: putUnikernel(state.resources, name, { demand, unikernel }) };
+}
+
 /** Stops a running unikernel, with what is to come then. */
 export function stop(state: State, name: Name, unikernel: Unikernel, run: number, next: Next): Step {
   return {
@@ -57,6 +65,17 @@ export function start(state: State, name: Name, unikernel: Unikernel, incarnatio
     unikernel: { ...unikernel, current: incarnation, phase },
   });
   return { state: { ...state, resources, counter: run }, effects: [{ kind: "start", name, run, incarnation }] };
+}
+
+/** Starts what nobody waits for: what it was, or at a start of the daemon what is still to be prepared. */
+export function startAgain(state: State, name: Name, unikernel: Unikernel): Step {
+  const { current, change } = unikernel;
+  if (current !== undefined) return start(state, name, unikernel, current, { first: false });
+  if (change === undefined) return { state, effects: [] };
+  const job = state.counter + 1;
+  const again = put(state, name, { ...unikernel, phase: { kind: "preparing" }, change: { ...change, job } });
+  const { config, image } = change;
+  return { state: { ...again, counter: job }, effects: [{ kind: "prepare", name, job, config, image }] };
 }
 
 /** Who and what waits for a start to succeed (see Phase). */

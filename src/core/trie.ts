@@ -13,6 +13,7 @@
 import type { Label, Name, Path } from "./name.ts";
 import { descending, insert, lookup, type OrderedMap, remove } from "./ordered_map.ts";
 import type { Policy } from "./policy.ts";
+import type { CertificateId } from "./revocation.ts";
 
 /** What a unikernel takes of the policies above it. */
 export interface Demand {
@@ -41,6 +42,8 @@ export interface Grant {
   readonly used: number;
   /** Whether any came through it since the one that brought it: then it stays, should that one be refused in the end. */
   readonly shared: boolean;
+  /** The certificate that granted it; absent where a local command did. */
+  readonly certificate?: CertificateId;
 }
 
 /** What came into force, changed or went at one path. */

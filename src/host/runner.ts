@@ -34,6 +34,8 @@ export interface Surroundings {
   readonly tell: (effect: Of<"tell">) => void;
   /** There is no such unikernel any more. */
   readonly gone: (name: Name) => void;
+  /** Ends what is not let in any more. */
+  readonly recheck: () => void;
 }
 
 type Of<K extends Effect["kind"]> = Extract<Effect, { kind: K }>;
@@ -139,6 +141,9 @@ export class Runner {
       case "fill-block":
       case "read-block":
         return this.#block(effect);
+      case "recheck":
+        this.#around.recheck();
+        return undefined;
       case "tell":
         tell(effect);
         return undefined;

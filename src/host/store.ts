@@ -18,7 +18,7 @@ import { attempt, type IoError } from "./io.ts";
 import { readFolderSpace } from "./proc.ts";
 import { run } from "./run.ts";
 
-type Table = "policy" | "unikernel";
+type Table = "policy" | "unikernel" | "lock" | "crl";
 
 interface Entry {
   readonly key: string;

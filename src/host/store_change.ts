@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { encodeGrant, encodeUnikernel } from "../codec/record.ts";
+import { encodeCrl, encodeGrant, encodeLock, encodeUnikernel } from "../codec/record.ts";
 import { printName, printPath } from "../core/name.ts";
 import { unreachable } from "../core/result.ts";
 import type { StoreChange } from "../core/state.ts";
@@ -19,6 +19,12 @@ export function storeChange(change: StoreChange): Change {
       const at = { table: "unikernel", key: printName(change.name) } as const;
       return change.record === undefined ? at : { ...at, value: encodeUnikernel(change.record) };
     }
+    case "lock": {
+      const at = { table: "lock", key: printPath(change.path) } as const;
+      return change.lock === undefined ? at : { ...at, value: encodeLock(change.lock) };
+    }
+    case "crl":
+      return { table: "crl", key: change.authority, value: encodeCrl(change) };
     default:
       return unreachable(change);
   }

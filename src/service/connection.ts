@@ -38,7 +38,7 @@ export class Connection {
   /** Sends one message; an image in it is not copied again. What is sent before the program comes to rest leaves together. */
   send(header: Header, payload: Payload): void {
     const { socket } = this;
-    if (socket.destroyed) return;
+    if (socket.destroyed || socket.writableEnded) return;
     const message = encodeWire({ header, payload });
     if (socket.writableCorked === 0) {
       socket.cork();
@@ -58,7 +58,7 @@ export class Connection {
 
   /** Sends frames. @returns false where the peer does not read and too much waits for it already */
   push(frames: Uint8Array): boolean {
-    if (this.socket.destroyed) return false;
+    if (this.socket.destroyed || this.socket.writableEnded) return false;
     this.socket.write(frames);
     return this.socket.writableLength < maxUnread;
   }
@@ -85,6 +85,15 @@ export class Connection {
 
   fail(header: Header, text: string): void {
     this.send(header, { kind: "failure", text });
+  }
+
+  /** Says why it ends, and nothing after that; what the peer is sending is not waited for long. */
+  expel(header: Header, text: string): void {
+    const { socket } = this;
+    this.fail(header, text);
+    socket.end();
+    const late = setTimeout(() => socket.destroy(), lingering);
+    socket.once("close", () => clearTimeout(late));
   }
 
   /** Ends the connection when everything is written, and when the peer ends it too or has had its time. */

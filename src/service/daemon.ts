@@ -10,10 +10,11 @@
 import type { Socket } from "node:net";
 import { maxFrame } from "../codec/frame.ts";
 import type { Header, Payload, Wire } from "../codec/wire.ts";
+import { checkAdmission } from "../core/admission.ts";
 import { allowedInLeaf, type ChainRequest, type Command, type Service, serviceOf } from "../core/command.ts";
 import { describeRefusal } from "../core/describe.ts";
 import { isWithin, type Name, printName, sameName } from "../core/name.ts";
-import type { ClientId, Effect, Reply, Request } from "../core/state.ts";
+import type { ClientId, Effect, Event, Reply, Request } from "../core/state.ts";
 import type { Log } from "../host/log.ts";
 import type { Upload } from "../host/preparer.ts";
 import type { Runner } from "../host/runner.ts";
@@ -23,9 +24,12 @@ import { serveConsoles } from "./console_commands.ts";
 import type { Consoles } from "./consoles.ts";
 import { sendContent } from "./download.ts";
 import type { EventLog } from "./event_log.ts";
+import { Live } from "./live.ts";
+import { readPushed } from "./revocation_list.ts";
 import type { Meter } from "./statistics.ts";
 import { StatisticsSession } from "./statistics_commands.ts";
 import { maxWaiting, Turns, turnOf } from "./turns.ts";
+import { maxUpload, nothing, streams, uploadOf } from "./upload.ts";
 
 /** A request that the supervisor has and has not answered. */
 interface Waiting {
@@ -52,6 +56,7 @@ export class Daemon {
   readonly #log: Log;
   readonly #waiting: Map<ClientId, Waiting> = new Map();
   readonly #downloads = new Turns(maxWaiting);
+  readonly #live = new Live();
   #clients = 0;
 
   constructor(runner: () => Runner, { consoles, events, meter, collectors }: Services, log: Log) {
@@ -67,6 +72,11 @@ export class Daemon {
   reply(client: ClientId, reply: Reply): void {
     this.#waiting.get(client)?.answer(reply);
     this.#waiting.delete(client);
+  }
+
+  /** Ends what locks and revocations do not let in any more; called by the runner, and now and then: lists become stale. */
+  recheck(): void {
+    this.#live.recheck(this.#runner().state, Date.now());
   }
 
   /** What came with a request that waits; called by the runner. */
@@ -141,18 +151,24 @@ export class Daemon {
         connection.fail(wire.header, wire.payload.text);
         continue;
       }
+      if (wire.payload.kind === "command" && wire.payload.command.kind === "push-crl") {
+        const { command } = wire.payload;
+        await this.#ask(connection, wire.header, { name: wire.header.name, command, levels: [] });
+        continue;
+      }
       if (wire.payload.kind !== "request") {
         connection.fail(wire.header, "this socket takes requests of verified chains");
         break;
       }
       if (!(await this.#serveRequest(connection, wire.header, wire.payload.request))) break;
     }
+    this.#live.leave(connection);
     await connection.close();
   }
 
   /** @returns whether another request may follow: not behind a subscription, nor behind an upload that was not taken */
   async #serveRequest(connection: Connection, from: Header, request: ChainRequest): Promise<boolean> {
-    const { levels, label, command } = request;
+    const { levels, label, command, certificates } = request;
     const { sequence, name } = from;
     const path = levels.map((level) => level.label);
     const covered = label === undefined ? isWithin(path, name.path) : sameName({ path, label }, name);
@@ -161,6 +177,15 @@ export class Daemon {
       connection.fail(header, "the request is not what the chain says");
       return false;
     }
+    const asked: Request = { name, command, levels, ...(certificates === undefined ? {} : { certificates }) };
+    const barred = command.kind === "push-crl" ? undefined : checkAdmission(this.#runner().state, asked, Date.now());
+    if (barred !== undefined) {
+      connection.fail(header, describeRefusal(barred));
+      return !streams(request);
+    }
+    this.#live.enter(connection, header, asked);
+    // Only that it is there: its commands follow.
+    if (command.kind === "session") return true;
     switch (serviceOf(command)) {
       case "console":
         await serveConsoles(this.#consoles, connection, header, name, command);
@@ -172,7 +197,7 @@ export class Daemon {
         await this.#events.serve(connection, header, name);
         return false;
       case "daemon": {
-        const reply = await this.#ask(connection, header, { name, command, levels }, request.imageFollows);
+        const reply = await this.#ask(connection, header, asked, request.imageFollows);
         return reply.ok || !streams(request);
       }
     }
@@ -215,16 +240,25 @@ export class Daemon {
     const replied = new Promise<Reply>((answer) => {
       this.#waiting.set(client, { answer, upload, connection, header });
     });
-    this.#runner()
-      .dispatch({ kind: "request", client, request, now: Date.now() })
-      .catch((error: unknown) => {
-        this.#log.fatal({ err: error, command: request.command.kind }, "bug");
-        this.reply(client, { ok: false, refusal: { kind: "host-failed", doing: "the request", problem: "a bug" } });
-      });
+    this.#put(client, request).catch((error: unknown) => {
+      this.#log.fatal({ err: error, command: request.command.kind }, "bug");
+      this.reply(client, { ok: false, refusal: { kind: "host-failed", doing: "the request", problem: "a bug" } });
+    });
     const reply = await replied;
     if (this.#log.isLevelEnabled("info")) this.#log.info(logged(request, reply), reply.ok ? "done" : "refused");
     if (!reply.ok || request.command.kind !== "block-dump") connection.send(header, replyPayload(reply));
     return reply;
+  }
+
+  /** A revocation list is read, and found to be its authority's, before the supervisor hears of it. */
+  async #put(client: ClientId, request: Request): Promise<void> {
+    const { command } = request;
+    const now = Date.now();
+    if (command.kind !== "push-crl") return this.#runner().dispatch({ kind: "request", client, request, now });
+    const list = readPushed(command, now);
+    if (!list.ok) return this.reply(client, { ok: false, refusal: list.error });
+    const event: Event = { kind: "revoked", client, request, list: list.value, crl: command.crl, now };
+    return this.#runner().dispatch(event);
   }
 }
 
@@ -233,33 +267,6 @@ function localCommand(connection: Connection, { header, payload }: Wire, service
   if (payload.kind === "command" && serviceOf(payload.command) === service) return payload.command;
   connection.fail(header, `this socket takes commands about ${subjects[service]}`);
   return undefined;
-}
-
-/** What comes with a command: in its frame, or in the stream behind it. */
-function uploadOf({ inbox }: Connection, command: Command, imageFollows: boolean): Upload {
-  switch (command.kind) {
-    case "unikernel-create": {
-      const { compressed, bytes } = command.image;
-      return { compressed, bytes: imageFollows ? inbox.chunks(maxUpload) : once(bytes) };
-    }
-    case "block-set": {
-      const { compressed, data } = command;
-      return { compressed, bytes: data === undefined ? inbox.chunks(Number.POSITIVE_INFINITY) : once(data) };
-    }
-    case "block-add":
-      return command.data ? { compressed: command.data.compressed, bytes: once(command.data.bytes) } : nothing;
-    default:
-      return nothing;
-  }
-}
-
-/** Whether an upload follows the frame. */
-function streams({ command, imageFollows }: ChainRequest): boolean {
-  return imageFollows || (command.kind === "block-set" && command.data === undefined);
-}
-
-async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
-  yield bytes;
 }
 
 function replyPayload(reply: Reply): Payload {
@@ -276,17 +283,9 @@ function logged({ name, command, levels }: Request, reply: Reply): object {
 /** Largest request of a chain, bytes: a session's largest frame, and what its certificates say. */
 const maxRequest: number = maxFrame + 256 * 1024;
 
-const nothing: Upload = { compressed: false, bytes: once(new Uint8Array(0)) };
-
 const subjects: Readonly<Record<Service, string>> = {
   daemon: "unikernels, policies and block devices",
   console: "consoles",
   stats: "statistics",
   log: "what happens",
 };
-
-/**
- * Largest frame or stream with an image, bytes. The largest unikernels are some
- * tens of megabytes; what is read of a frame is held until its image is stored.
- */
-const maxUpload: number = 512 * 1024 * 1024;

@@ -32,8 +32,8 @@ export function translate(authority: Authority, frame: Uint8Array): Uint8Array {
   const { command } = payload;
   const reason = refuse(authority.command, command);
   if (reason !== undefined) return refusal(addressed, reason);
-  const { levels, leaf, expires } = authority;
-  const request = { levels, leaf, expires, command, imageFollows: false };
+  const { command: _, label: __, ...chain } = authority;
+  const request = { ...chain, command, imageFollows: false };
   return encodeFrame(encodeWire({ header: addressed, payload: { kind: "request", request } }));
 }
 

@@ -6,13 +6,14 @@
  */
 import type { Socket } from "node:net";
 import { join, resolve } from "node:path";
-import { decodeGrant, decodeUnikernel } from "../codec/record.ts";
-import { boot, type Stored } from "../core/boot.ts";
+import { decodeUnikernel } from "../codec/record.ts";
+import { boot } from "../core/boot.ts";
 import { describeHappening } from "../core/describe.ts";
 import type { TenderKind } from "../core/manifest.ts";
-import { parseName, parsePath, printName } from "../core/name.ts";
+import { printName } from "../core/name.ts";
 import { type Policy, unlimited } from "../core/policy.ts";
 import { err, ok, type Result } from "../core/result.ts";
+import type { RevocationRules } from "../core/revocation.ts";
 import type { Effect } from "../core/state.ts";
 import { type Activated, findActivated } from "../host/activation.ts";
 import { listBlocks, readBlockSpace } from "../host/block.ts";
@@ -33,6 +34,7 @@ import { Daemon } from "./daemon.ts";
 import { EventLog } from "./event_log.ts";
 import { type MetricsOptions, startMetrics } from "./metrics.ts";
 import { Meter } from "./statistics.ts";
+import { readStored } from "./stored.ts";
 
 export interface DaemonOptions extends MetricsOptions {
   readonly tmpdir: string;
@@ -49,6 +51,8 @@ export interface DaemonOptions extends MetricsOptions {
   readonly maxSubscribers?: number;
   /** Milliseconds from one measurement of the guests to the next; absent: ten seconds, as albatross. */
   readonly interval?: number;
+  /** Absent: those of core/revocation. */
+  readonly revocation?: RevocationRules;
   /** Sockets that systemd opened for us; the others we open ourselves. */
   readonly activated?: readonly Activated[];
   readonly log: Log;
@@ -110,7 +114,7 @@ async function begin(
   const left = await findLeft(tmpdir);
   if (!left.ok) return err({ step: "looking for guests of an earlier daemon", error: left.error });
   const stored = { ...readStored(store, log), blocks: blocks.value.devices };
-  const first = boot(host.value, stored, left.value.map(foundOf));
+  const first = boot(host.value, stored, left.value.map(foundOf), options.revocation);
   const { runner, daemon, launcher, meter, sampler } = assemble(options, store, first.state, left.value);
   const metrics = await startMetrics(meter, sampler.units.pageSize, options, log);
   if (!metrics.ok) return err({ step: "serving the metrics", error: metrics.error });
@@ -118,35 +122,18 @@ async function begin(
   await runner.perform(first.before);
   meter.start(options.interval ?? defaultInterval);
   open(daemon);
+  const rechecking = setInterval(() => daemon.recheck(), recheckInterval).unref();
   const started = runner.perform(first.effects).catch((error: unknown) => log.fatal({ err: error }, "bug"));
   log.info({ policy: host.value, unikernels: stored.unikernels.length, found: left.value.length }, "serving");
   return ok({
     stop: async (guests = "leave") => {
       meter.close();
+      clearInterval(rechecking);
       await Promise.all([...sockets, metrics.value].map((socket) => socket.close()));
       await runner.close(guests);
       await started;
     },
   });
-}
-
-/** Policies and unikernels of an earlier daemon; what cannot be read is left alone and said. */
-function readStored(store: Store, log: Log): Omit<Stored, "blocks"> {
-  const policies = store.load("policy").flatMap(({ key, value }) => {
-    const path = parsePath(key);
-    const grant = decodeGrant(value);
-    if (path.ok && grant.ok) return [{ path: path.value, ...grant.value }];
-    log.error({ target: key }, "cannot read a stored policy");
-    return [];
-  });
-  const unikernels = store.load("unikernel").flatMap(({ key, value }) => {
-    const name = parseName(key);
-    const record = decodeUnikernel(value);
-    if (name.ok && record.ok) return [{ name: name.value, record: record.value }];
-    log.error({ target: key }, "cannot read a stored unikernel");
-    return [];
-  });
-  return { policies, unikernels };
 }
 
 /**
@@ -204,6 +191,7 @@ function assemble(options: DaemonOptions, store: Store, state: Runner["state"], 
       download: (effect, content) => daemon.download(effect, content),
       tell: (effect) => tell(consoles, events, log, effect),
       gone: (name) => consoles.deactivate(name),
+      recheck: () => daemon.recheck(),
     },
     state,
   );
@@ -272,6 +260,9 @@ const services: Readonly<Record<string, (daemon: Daemon, socket: Socket) => Prom
 };
 
 const defaultInterval = 10_000;
+
+/** Milliseconds: so long after a revocation list has become stale, whoever is still connected goes. */
+const recheckInterval = 60_000;
 
 /** Connections of one socket at once: as many as the endpoint lets in, and a host's own tools. */
 const maxConnections = 4096;

@@ -12,6 +12,7 @@ import { allowedInLeaf, type ChainRequest, type Command, type Level } from "../c
 import { type Label, type NameError, parseLabel } from "../core/name.ts";
 import { err, ok, type Result } from "../core/result.ts";
 import type { Certificate } from "./certificate.ts";
+import { certificateId } from "./certificate_id.ts";
 import type { VerifiedPath } from "./path.ts";
 
 /** A chain's request, but for what follows on its connection. */
@@ -31,16 +32,19 @@ export type AuthorityError =
 
 export function readAuthority(path: VerifiedPath): Result<Authority, AuthorityError> {
   const levels: Level[] = [];
+  const certificates = [certificateId(path.leaf, path.intermediates[0] ?? path.anchor)];
   for (const [index, certificate] of path.intermediates.entries()) {
     const level = readLevel(certificate, index + 1);
     if (!level.ok) return level;
-    if (level.value !== undefined) levels.unshift(level.value);
+    const id = certificateId(certificate, path.intermediates[index + 1] ?? path.anchor);
+    if (level.value === undefined) certificates.push(id);
+    else levels.unshift({ ...level.value, certificate: id });
   }
   const command = readCommand(path.leaf);
   if (!command.ok) return command;
   const label = readLeafLabel(path.leaf, command.value);
   if (!label.ok) return label;
-  const rest = { leaf: path.leaf.fingerprint, expires: path.notAfter, command: command.value };
+  const rest = { leaf: path.leaf.fingerprint, expires: path.notAfter, command: command.value, certificates };
   return ok(label.value === undefined ? { levels, ...rest } : { levels, label: label.value, ...rest });
 }
 

@@ -124,6 +124,10 @@ export const command: fc.Arbitrary<Command> = fc.oneof(
   fc.record({ ...kind("block-dump"), level, form }),
   fc.record({ ...kind("log-subscribe") }),
   fc.record({ ...kind("status") }),
+  fc.record({ ...kind("push-crl"), crl: bytes, authority: bytes }),
+  fc.record({ ...kind("lock"), path: fc.array(label, { maxLength: 4 }) }),
+  fc.record({ ...kind("unlock"), path: fc.array(label, { maxLength: 4 }) }),
+  fc.record({ ...kind("locks") }),
   fc.record({ ...kind("session"), allowed: fc.array(fc.string()), end: time }, { requiredKeys: ["kind"] }),
 );
 
@@ -183,12 +187,16 @@ const success: fc.Arbitrary<Success> = fc.oneof(
   ),
   fc.record({ ...kind("consoles"), names: fc.array(name, { maxLength: 3 }) }),
   fc.record({
+    ...kind("locks"),
+    locks: named(fc.record({ owner: fc.array(label, { maxLength: 4 }), since: time })),
+  }),
+  fc.record({
     ...kind("statuses"),
     unikernels: named(
       fc.record(
         {
           info,
-          phase: fc.constantFrom("starting" as const, "running" as const, "stopping" as const, "waiting" as const),
+          phase: fc.constantFrom(...(["starting", "running", "stopping", "waiting", "held"] as const)),
           failures: natural,
           lastExit: exitStatus,
         },
@@ -259,13 +267,22 @@ const statistics: fc.Arbitrary<Statistics> = fc.record(
   { requiredKeys: ["rusage", "interfaces"] },
 );
 
-const chainLevel: fc.Arbitrary<Level> = fc.record({
-  label,
-  policy,
-  notBefore: time,
-  notAfter: time,
-  fingerprint: sha256,
+const certificateId = fc.record({
+  issuer: sha256.map((digest) => Buffer.from(digest).toString("hex")),
+  serial: fc.uint8Array({ minLength: 1, maxLength: 20 }).map((serial) => Buffer.from(serial).toString("hex")),
 });
+
+const chainLevel: fc.Arbitrary<Level> = fc.record(
+  {
+    label,
+    policy,
+    notBefore: time,
+    notAfter: time,
+    fingerprint: sha256,
+    certificate: certificateId,
+  },
+  { requiredKeys: ["label", "policy", "notBefore", "notAfter", "fingerprint"] },
+);
 
 const request: fc.Arbitrary<ChainRequest> = fc.record(
   {
@@ -275,12 +292,13 @@ const request: fc.Arbitrary<ChainRequest> = fc.record(
     expires: time,
     command,
     imageFollows: fc.boolean(),
+    certificates: fc.array(certificateId, { maxLength: 3 }),
   },
   { requiredKeys: ["levels", "leaf", "expires", "command", "imageFollows"] },
 );
 
 const happening: fc.Arbitrary<Happening> = fc.oneof(
-  fc.record({ kind: fc.constantFrom("created" as const, "restarted" as const, "destroyed" as const) }),
+  fc.record({ kind: fc.constantFrom("created" as const, "restarted" as const, "destroyed" as const, "held" as const) }),
   fc.record(
     { ...kind("ended"), status: exitStatus, failures: natural, delay: natural },
     { requiredKeys: ["kind", "status", "failures"] },

@@ -34,6 +34,10 @@ export function spell(command: Command): string {
     case "status":
     case "log-subscribe":
     case "session":
+    case "push-crl":
+    case "lock":
+    case "unlock":
+    case "locks":
       return command.kind;
     default:
       return spellOther(command);

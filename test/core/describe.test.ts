@@ -18,7 +18,27 @@ type OneOfEach<T extends { readonly kind: string }> = { readonly [K in T["kind"]
 const vm = name("alice/vm");
 const mac = Uint8Array.of(0, 0x80, 0x41, 0, 0, 1);
 const alice = path("alice");
+const revoked = {
+  kind: "certificate-revoked",
+  whose: { kind: "delegate", path: alice },
+  serial: "0a0b",
+  time: 0,
+  issuer: "root",
+  number: 7n,
+} as const;
 const refusals: OneOfEach<Refusal> = {
+  "certificate-revoked": revoked,
+  "revocations-stale": { kind: "revocations-stale", issuer: "root", number: 7n, nextUpdate: 0 },
+  "revocations-older": { kind: "revocations-older", issuer: "root", number: 7n, known: 8n },
+  "revocations-foreign": { kind: "revocations-foreign", issuer: "root" },
+  "revocations-bad": { kind: "revocations-bad", problem: "it has no number" },
+  "too-many-lists": { kind: "too-many-lists", path: alice, limit: 1111 },
+  held: { kind: "held", path: path("alice/bob"), why: revoked },
+  locked: { kind: "locked", path: path("alice/bob"), owner: alice },
+  "locked-above": { kind: "locked-above", path: path("alice/bob"), owner: alice },
+  "lock-not-below": { kind: "lock-not-below", path: alice },
+  "lock-not-found": { kind: "lock-not-found", path: alice },
+  "too-many-locks": { kind: "too-many-locks", path: alice, limit: 1111 },
   limit: { kind: "limit", path: alice, resource: "memory", limit: 1111, used: 2222, asked: 3333 },
   "block-not-allowed": { kind: "block-not-allowed", path: alice, asked: 3333 },
   "cpuids-not-allowed": { kind: "cpuids-not-allowed", path: alice, allowed: [1111], asked: [3333] },
@@ -147,6 +167,15 @@ test.for([
     { kind: "devices-differ", type: "block", declared: ["a"], given: [] },
     "the image's manifest declares block a, given is no block device",
   ],
+  [
+    { ...revoked, time: Date.UTC(2024, 1, 29, 23, 5, 9) },
+    "the certificate of alice (serial number 0a0b) was revoked at 2024-02-29T23:05:09Z, says revocation list 7 of root",
+  ],
+  [
+    { kind: "revocations-stale", issuer: "root", number: 7n, nextUpdate: Date.UTC(2100, 2, 1) },
+    "revocation list 7 of root was good until 2100-03-01T00:00:00Z: nobody whose certificate root signed is let in before there is a newer one",
+  ],
+  [{ kind: "locked", path: path("alice/bob"), owner: [] }, "alice:bob is locked by the host"],
   [{ kind: "argument-not-text", index: 2 }, "argument 3 holds a byte that no command line can carry"],
 ] satisfies (readonly [Refusal, string])[])("describeRefusal puts %o as: %s", ([refusal, sentence]) => {
   expect(describeRefusal(refusal)).toBe(sentence);

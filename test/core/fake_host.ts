@@ -188,6 +188,8 @@ export class FakeHost {
       case "timer":
         this.pending.push(effect);
         return;
+      case "recheck":
+        return;
       default: {
         const at = spellName(effect.name);
         const same = this.pending.filter((other) => isBlockWork(other) && spellName(other.name) === at);
@@ -225,7 +227,8 @@ export class FakeHost {
         const { path, grant } = change;
         if (grant === undefined) this.policies.delete(spell(path));
         else this.policies.set(spell(path), { policy: grant.policy, notBefore: grant.notBefore });
-      } else if (change.record === undefined) this.unikernels.delete(spellName(change.name));
+      } else if (change.kind !== "unikernel") continue;
+      else if (change.record === undefined) this.unikernels.delete(spellName(change.name));
       else this.unikernels.set(spellName(change.name), { name: change.name, record: change.record });
     }
   }

@@ -87,7 +87,7 @@ function hostTakesNothing(was: Flat, is: Flat): void {
 
 /** A path and a label of the same spelling are never the same entry. */
 function onlyItsOwnEntryChanges(was: Flat, is: Flat, event: Event): void {
-  if (event.kind === "shutdown") return;
+  if (event.kind === "shutdown" || event.kind === "revoked") return;
   const own = spellName(event.kind === "request" ? event.request.name : event.name);
   for (const key of new Set([...was.unikernels.keys(), ...is.unikernels.keys()])) {
     if (key !== own)

@@ -4,6 +4,7 @@ import { expect, test } from "vitest";
 import { encodeFrame } from "../../src/codec/frame.ts";
 import { encodeWire } from "../../src/codec/wire.ts";
 import type { Command } from "../../src/core/command.ts";
+import { certificateId } from "../../src/x509/certificate_id.ts";
 import { keyTypes } from "../../src/x509/keys.ts";
 import {
   type Asked,
@@ -51,7 +52,12 @@ test("a chain of three arrives as one request with its levels, label and command
     expires: Math.min(leaf.certificate.notAfter, pki.root.certificate.notAfter),
     leaf: Buffer.from(leaf.certificate.fingerprint),
     imageFollows: false,
+    certificates: [certificateId(leaf.certificate, pki.bob.certificate)],
   });
+  expect(levels.map(({ certificate }) => certificate)).toEqual([
+    certificateId(pki.alice.certificate, pki.root.certificate),
+    certificateId(pki.bob.certificate, pki.alice.certificate),
+  ]);
 });
 
 test("a chain that repeats a certificate and ends with the anchor is the same request", async () => {

@@ -3,6 +3,7 @@ import type { Command } from "../../src/core/command.ts";
 import { printName } from "../../src/core/name.ts";
 import type { Policy } from "../../src/core/policy.ts";
 import { type Authority, type AuthorityError, readAuthority } from "../../src/x509/authority.ts";
+import { certificateId } from "../../src/x509/certificate_id.ts";
 import { encodeName } from "../../src/x509/distinguished_name.ts";
 import { verifyPath } from "../../src/x509/path.ts";
 import { addPolicy, authority, delegate, forge, type Holder, leaf, now, policy, root, type Shape } from "./forge.ts";
@@ -76,18 +77,26 @@ test("readAuthority lists the levels from the anchor downwards, labels in lower 
     notBefore: alice.certificate.notBefore,
     notAfter: alice.certificate.notAfter,
     fingerprint: alice.certificate.fingerprint,
+    certificate: certificateId(alice.certificate, anchor.certificate),
   });
   expect(rest).toEqual({
     label: "hello.world",
     leaf: hello.certificate.fingerprint,
     expires: hello.certificate.notAfter,
+    certificates: [certificateId(hello.certificate, bob.certificate)],
     command: { kind: "unikernel-info", form: "current" },
   });
 });
 
 test("readAuthority adds no level for an intermediate without a policy", () => {
   const plain = forge({ ...authority, name: "not a label", issuer: anchor });
-  expect(must(read(leaf(plain), plain)).levels).toEqual([]);
+  const own = leaf(plain);
+  const { levels, certificates } = must(read(own, plain));
+  expect(levels).toEqual([]);
+  expect(certificates).toEqual([
+    certificateId(own.certificate, plain.certificate),
+    certificateId(plain.certificate, anchor.certificate),
+  ]);
 });
 
 test("readAuthority reads eight levels of one name", () => {

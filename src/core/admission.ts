@@ -1,0 +1,58 @@
+/**
+ * Whether somebody is let in at all, before anything is decided about what he
+ * asks for: by locks, and by what was revoked.
+ *
+ * Asked again of everyone who is still there when either changes.
+ *
+ * @module
+ */
+import type { Command } from "./command.ts";
+import { checkLocked, type Locks } from "./lock.ts";
+import type { Path } from "./name.ts";
+import type { Refusal } from "./refusal.ts";
+import { checkRevoked, type Link, type Revocation } from "./revocation.ts";
+import type { Request } from "./state.ts";
+
+/** What admission goes by. */
+export interface Gates {
+  readonly locks: Locks;
+  readonly revocation: Revocation;
+}
+
+/** @param now - ms since the Unix epoch */
+export function checkAdmission({ locks, revocation }: Gates, request: Request, now: number): Refusal | undefined {
+  const chain = chainOf(request);
+  const asker = { target: request.name.path, takes: takes(request.command) };
+  const locked = checkLocked(locks, chain === undefined ? asker : { ...asker, chain });
+  return locked ?? checkRevoked(revocation, linksOf(request), now);
+}
+
+/** Whether a command takes resources, so that the policies of its chain must hold for it. */
+export function takes(command: Command): boolean {
+  switch (command.kind) {
+    case "unikernel-create":
+    case "block-add":
+      return true;
+    case "unikernel-restart":
+      return command.settings !== undefined;
+    default:
+      return false;
+  }
+}
+
+/** The path of the chain that a request came with; absent for a local one. */
+export function chainOf({ levels, certificates }: Request): Path | undefined {
+  return levels.length === 0 && certificates === undefined ? undefined : levels.map(({ label }) => label);
+}
+
+/** The certificates of a chain: delegates from the top, then those that give no path. */
+function* linksOf({ levels, certificates = [] }: Request): Generator<Link> {
+  const path: Path[number][] = [];
+  for (const { label, certificate } of levels) {
+    path.push(label);
+    yield { whose: { kind: "delegate", path: [...path] }, certificate };
+  }
+  for (const [index, certificate] of certificates.entries()) {
+    yield { whose: { kind: index === 0 ? "client" : "authority" }, certificate };
+  }
+}
