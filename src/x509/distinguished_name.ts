@@ -36,22 +36,16 @@ export function parseName(bytes: Uint8Array): Result<DistinguishedName, DerError
  * is the same to whom is not decided here.
  */
 export function foldName(bytes: Uint8Array): string | undefined {
-  const folded = decodeDer(bytes, (reader) =>
-    reader.sequenceOf((rdn) => {
-      const attributes = rdn.setOf(readPlain);
-      if (attributes.some(({ value }) => value === undefined)) return undefined;
-      const texts = attributes.map(({ oid, value = "" }) => `${oid}=${foldText(value)}`);
-      return `${texts.sort(byUnits).join("\t")}\n`;
-    }),
-  );
-  return folded.ok && !folded.value.includes(undefined) ? folded.value.join("") : undefined;
+  const rdns = readAttributes(bytes);
+  if (rdns === undefined || rdns.flat().some(({ value }) => value === undefined)) return undefined;
+  const folded = rdns.map((rdn) => rdn.map(({ oid, value = "" }) => `${oid}=${foldText(value)}`).sort(byUnits));
+  return folded.map((texts) => `${texts.join("\t")}\n`).join("");
 }
 
 /** The mail addresses of a Name (RFC 5280 section 4.1.2.6); `""` for one that cannot be read. */
 export function emailsOf(bytes: Uint8Array): readonly string[] {
-  const attributes = decodeDer(bytes, (reader) => reader.sequenceOf((rdn) => rdn.setOf(readPlain)).flat());
-  const list = attributes.ok ? attributes.value : [];
-  return list.filter(({ oid }) => oid === oids.emailAddress).map(({ value = "" }) => value);
+  const attributes = readAttributes(bytes)?.flat() ?? [];
+  return attributes.filter(({ oid }) => oid === oids.emailAddress).map(({ value = "" }) => value);
 }
 
 /** A Name of one common name, or of nothing. */
@@ -74,6 +68,11 @@ interface Plain {
   readonly oid: Oid;
   /** Absent: another type, or characters that are not printable ASCII. */
   readonly value?: string;
+}
+
+function readAttributes(bytes: Uint8Array): readonly (readonly Plain[])[] | undefined {
+  const rdns = decodeDer(bytes, (reader) => reader.sequenceOf((rdn) => rdn.setOf(readPlain)), maxValues);
+  return rdns.ok ? rdns.value : undefined;
 }
 
 function readPlain(reader: Reader): Plain {

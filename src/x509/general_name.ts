@@ -20,7 +20,7 @@ import { foldName } from "./distinguished_name.ts";
 
 /** A name, or a subtree of names. */
 export interface GeneralName {
-  /** The tag's number: which of the nine alternatives it is. */
+  /** The tag: which of the nine alternatives it is. */
   readonly form: number;
   /** Absent: it cannot be compared with others of its form. */
   readonly key?: string;
@@ -28,8 +28,11 @@ export interface GeneralName {
   readonly reach?: string;
 }
 
-/** The tags' numbers of the alternatives that can be compared. */
-const forms = { email: 1, dns: 2, directory: 4, uri: 6, ip: 7 } as const;
+/** Tags of the alternatives that can be compared; all IMPLICIT but the directory's. */
+const forms = { email: 0x81, dns: 0x82, directory: contextTag(4), uri: 0x86, ip: 0x87 } as const;
+
+/** Of those that cannot: otherName, x400Address, ediPartyName, registeredID. */
+const otherForms: ReadonlySet<number> = new Set([contextTag(0), contextTag(3), contextTag(5), 0x88]);
 
 /** GeneralNames: one or more. */
 export function readNames(reader: Reader): readonly GeneralName[] {
@@ -57,7 +60,7 @@ interface Forms {
   readonly email: (text: string) => GeneralName | undefined;
   readonly dns: (text: string) => GeneralName | undefined;
   readonly uri: (text: string) => GeneralName | undefined;
-  readonly ip: (bytes: Uint8Array) => string | undefined;
+  readonly ip: (bytes: Uint8Array) => GeneralName | undefined;
 }
 
 const asName: Forms = {
@@ -65,35 +68,45 @@ const asName: Forms = {
   dns: hostOrWildcard,
   // Of an URI without an authority, or with an address as its host, nothing can be said (section 4.2.1.10).
   uri: (text) => named(forms.uri, uriHost(text)),
-  ip: addressBits,
+  ip: (bytes) => keyed(forms.ip, addressBits(bytes)),
 };
 
 const asSubtree: Forms = {
   email: (text) => keyed(forms.email, text.includes("@") ? mailbox(text) : hostOrDomain(text, "@")),
   dns: (text) => keyed(forms.dns, text === "" ? "" : host(text, ".")),
   uri: (text) => keyed(forms.uri, hostOrDomain(text, "/")),
-  ip: networkBits,
+  ip: (bytes) => keyed(forms.ip, networkBits(bytes)),
 };
 
 function readGeneral(reader: Reader, read: Forms): GeneralName {
   const tag = reader.peek() ?? reader.fail("truncated");
-  const form = tag & 0x1f;
-  if (tag === contextTag(forms.directory)) return reader.explicit(forms.directory, (it) => directoryName(it.raw()));
-  const primitive = form === forms.email || form === forms.dns || form === forms.uri || form === forms.ip;
-  if (tag !== (primitive || form === registeredId ? 0x80 : 0xa0) + form || form > registeredId) {
-    reader.fail("tag-unexpected");
-  }
-  const bytes = primitive ? reader.content(tag) : reader.raw();
-  const name = primitive ? readPrimitive(form, bytes, read) : { form };
-  return name ?? reader.fail("value-refused");
+  return readForm(tag, reader, read) ?? reader.fail("value-refused");
 }
 
-function readPrimitive(form: number, bytes: Uint8Array, read: Forms): GeneralName | undefined {
-  if (form === forms.ip) return keyed(form, read.ip(bytes));
-  if (bytes.length > maxKey || bytes.some((byte) => byte <= 0x20 || byte >= 0x7f)) return undefined;
-  const text = Buffer.from(bytes).toString("latin1");
-  if (form === forms.email) return read.email(text);
-  return form === forms.dns ? read.dns(text) : read.uri(text);
+function readForm(tag: number, reader: Reader, read: Forms): GeneralName | undefined {
+  switch (tag) {
+    case forms.email:
+      return read.email(readAscii(tag, reader));
+    case forms.dns:
+      return read.dns(readAscii(tag, reader));
+    case forms.uri:
+      return read.uri(readAscii(tag, reader));
+    case forms.ip:
+      return read.ip(reader.content(tag));
+    case forms.directory:
+      return reader.constructed(tag, (inside) => directoryName(inside.raw()));
+    default:
+      if (!otherForms.has(tag)) reader.fail("tag-unexpected");
+      reader.raw();
+      return { form: tag };
+  }
+}
+
+/** An IA5String, of which names have no spaces and no control characters. */
+function readAscii(tag: number, reader: Reader): string {
+  const bytes = reader.content(tag);
+  if (bytes.length > maxKey || bytes.some((byte) => byte <= 0x20 || byte >= 0x7f)) reader.fail("value-refused");
+  return Buffer.from(bytes).toString("latin1");
 }
 
 function named(form: number, key: string | undefined): GeneralName {
@@ -161,9 +174,6 @@ const number = /^[0-9]*$/;
 const localPart = /^[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]{1,64}$/;
 /** No user, no address in brackets: only a host and perhaps a port. */
 const authority = /^[A-Za-z][A-Za-z0-9+.-]*:\/\/([A-Za-z0-9.-]+)(?::[0-9]*)?(?:[/?#]|$)/;
-
-/** The last of the alternatives, primitive, and not comparable. */
-const registeredId = 8;
 
 /** Of one certificate. People's servers have up to a hundred; whoever has more has something in mind. */
 export const maxNames = 128;

@@ -75,6 +75,14 @@ test.for<[string, () => Uint8Array]>([
     () => inExtension(oids.subjectAltName, sequence(primitive(0x81, Buffer.alloc(large, "@")))),
   ],
   ["an address of 5 MiB", () => inExtension(oids.subjectAltName, sequence(primitive(0x87, Buffer.alloc(large))))],
+  [
+    "a directory of a million names",
+    () =>
+      inExtension(
+        oids.subjectAltName,
+        sequence(constructed(0xa4, [filled(0x30, primitive(0x31, encodeDer(attribute)))])),
+      ),
+  ],
   ["a million subtrees", () => inExtension(oids.nameConstraints, sequence(filled(0xa0, subtree)))],
   ["a million purposes", () => inExtension(oids.extendedKeyUsage, filled(0x30, writeOid(oids.clientAuth)))],
   ["a keyUsage of 5 MiB", () => inExtension(oids.keyUsage, primitive(3, Buffer.alloc(large)))],
