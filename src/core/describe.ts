@@ -114,6 +114,8 @@ function describeThing(refusal: Exclude<Refusal, { kind: AboutPolicies }>): stri
       return `the image did not arrive whole: ${refusal.problem}`;
     case "image-not-solo5":
       return `the image is no Solo5 unikernel: ${refusal.problem}`;
+    case "image-damaged":
+      return "the stored image is damaged, its digest is not what it was: create the unikernel again with --force";
     default:
       return describeTender(refusal);
   }

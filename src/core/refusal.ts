@@ -92,7 +92,9 @@ type ImageRefusal =
   | { readonly kind: "image-too-large"; readonly limit: number }
   /** The stream or its compression broke. */
   | { readonly kind: "image-broken"; readonly problem: string }
-  | { readonly kind: "image-not-solo5"; readonly problem: string };
+  | { readonly kind: "image-not-solo5"; readonly problem: string }
+  /** What is stored is not what came any more. */
+  | { readonly kind: "image-damaged" };
 
 /** Why no tender here runs an image. */
 export type TenderRefusal =

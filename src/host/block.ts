@@ -6,14 +6,14 @@
  *
  * @module
  */
-import { constants } from "node:fs";
+import { constants, existsSync } from "node:fs";
 import { lstat, mkdir, open, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { getegid, geteuid } from "node:process";
 import { pipeline } from "node:stream";
 import { createDeflate } from "node:zlib";
 import { type Name, parseName, printName } from "../core/name.ts";
-import { ok, type Result } from "../core/result.ts";
+import { err, ok, type Result } from "../core/result.ts";
 import { fileName, isHashed, isNameFile, nameFile, parseFileName } from "./file_name.ts";
 import { attempt, type IoError, isTemporary, syncFolder, writeWhole } from "./io.ts";
 import { type FolderSpace, readFolderSpace } from "./proc.ts";
@@ -65,22 +65,16 @@ export function readBlockSpace(dbdir: string): FolderSpace {
 }
 
 /** Makes a device of zeros that takes no space yet; one that is there already stays, and is the error EEXIST. */
-export function createBlock(dbdir: string, device: BlockDevice): Promise<Result<void, IoError>> {
+export async function createBlock(dbdir: string, device: BlockDevice): Promise<Result<void, IoError>> {
   const path = blockPath(dbdir, device.name);
-  return attempt("create", path, async () => {
-    const file = await open(path, "wx", 0o600);
-    try {
+  if (existsSync(path)) return err({ kind: "io-failed", action: "create", path, code: "EEXIST" });
+  return writeWhole<void, IoError>(folder(dbdir), 0o600, (file) =>
+    attempt("create", path, async () => {
       await file.truncate(device.size * megabyte);
       if (isHashed(fileName(device.name))) await writeFile(nameFile(path), printName(device.name), { mode: 0o600 });
-      await file.sync();
-      await syncFolder(folder(dbdir));
-    } catch (thrown) {
-      await rm(path, { force: true });
-      throw thrown;
-    } finally {
-      await file.close();
-    }
-  });
+      return { path, value: undefined };
+    }),
+  );
 }
 
 /** It is no error if there is none. */

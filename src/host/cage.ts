@@ -1,26 +1,53 @@
 /**
- * The basic cage: the command line around a tender's own, and the user ids that
- * guests run as.
+ * The cage around a tender: the command lines of util-linux that it is made of,
+ * and the user ids that guests run as.
  *
  * As root, a guest has a uid of its own, no group but its own (hvt: that of
- * /dev/kvm), no capability and no way to gain one. Started by an ordinary user
- * it stays that user, and only cannot gain anything.
+ * /dev/kvm), no capability and no way to gain one, limits of its own, and where
+ * the host allows it namespaces and a file system of its own. Started by an
+ * ordinary user it stays that user, and only cannot gain anything.
  *
  * @module
  */
 
-/** Who a guest runs as. */
+/** Who a guest runs as, and with what. */
 export type Cage =
-  | { readonly kind: "own-user"; readonly uid: number; readonly gid: number }
+  | {
+      readonly kind: "own-user";
+      readonly uid: number;
+      readonly gid: number;
+      readonly limits: Limits;
+      /** The folder that is all of the file system that the guest sees; absent: the host's root. */
+      readonly root?: string;
+    }
   | { readonly kind: "same-user" };
+
+/** Resource limits of a guest's processes. */
+export interface Limits {
+  /** Bytes that a file may have after a write. */
+  readonly fileSize: number;
+  /** Processes and threads of the guest's uid. */
+  readonly tasks: number;
+  readonly descriptors: number;
+}
 
 /** The command line that runs `argv` caged. Each of its programs becomes the next: the pid stays. */
 export function cageArgv(cage: Cage, argv: readonly string[]): readonly string[] {
-  const user =
-    cage.kind === "own-user"
-      ? ["--reuid", `${cage.uid}`, "--regid", `${cage.gid}`, "--clear-groups", "--bounding-set", "-all"]
-      : [];
-  return ["setpriv", ...user, "--inh-caps", "-all", "--no-new-privs", "--", ...argv];
+  const { limits, user } = cage.kind === "own-user" ? ownUser(cage) : { limits: [], user: [] };
+  return [...limits, "setpriv", ...user, "--inh-caps", "-all", "--no-new-privs", "--", ...argv];
+}
+
+/**
+ * What the shim of a guest is run by, so that what it forks has a view of its own.
+ *
+ * Mounts of the host that go must not be held by guests: hence `slave` and not `private`. The shim itself stays in the
+ * host's PID namespace.
+ *
+ * @param network - whether the guest needs the host's network: a tap can only be opened where it is
+ */
+export function namespaceArgv(network: boolean): readonly string[] {
+  const own = ["--mount", "--propagation", "slave", "--ipc", "--uts", "--pid"];
+  return ["unshare", ...own, ...(network ? [] : ["--net"]), "--"];
 }
 
 /** The whole environment of a guest's tender. */
@@ -67,6 +94,19 @@ export class UidPool {
   release(uid: number): void {
     this.#taken.delete(uid);
   }
+}
+
+function ownUser({ uid, gid, limits, root }: Extract<Cage, { kind: "own-user" }>): {
+  readonly limits: readonly string[];
+  readonly user: readonly string[];
+} {
+  const { fileSize, tasks, descriptors } = limits;
+  const numbers = [`--fsize=${fileSize}`, `--nproc=${tasks}`, `--nofile=${descriptors}`];
+  const elsewhere = root === undefined ? [] : ["unshare", `--root=${root}`, "--wd=/", "--"];
+  return {
+    limits: ["prlimit", "--core=0", "--msgqueue=0", ...numbers, ...elsewhere],
+    user: ["--reuid", `${uid}`, "--regid", `${gid}`, "--clear-groups", "--bounding-set", "-all"],
+  };
 }
 
 /**

@@ -23,7 +23,7 @@ import {
   writeRecord,
 } from "./guest_files.ts";
 import { attempt, errnoOf, type IoError } from "./io.ts";
-import { isAlive, isPidTaken, kill, type ProcessIdentity, processState } from "./proc.ts";
+import { isAlive, isPidTaken, kill, type ProcessIdentity, processState, takesTermination } from "./proc.ts";
 import { shim } from "./shim.ts";
 
 export interface Guest {
@@ -37,6 +37,10 @@ export interface GuestStart {
   readonly name: Name;
   /** The tender's command line with its cage. */
   readonly argv: readonly string[];
+  /** The rest of its cell (see cell), where it has one: what runs the shim, the table of mounts, the cgroup. */
+  readonly apart?: readonly string[];
+  readonly mounts?: string;
+  readonly cgroup?: string;
   /** The console's FIFO. */
   readonly fifo: string;
   readonly runDir: string;
@@ -51,6 +55,8 @@ export type GuestError =
   | { readonly kind: "shim-failed"; readonly code: string }
   /** It did not report the tender's pid: the run folder is full or gone. */
   | { readonly kind: "shim-silent"; readonly limit: number }
+  /** The guest's side could not enter its cgroup or mount its file system. */
+  | { readonly kind: "cell-closed"; readonly part: string }
   | { readonly kind: "guest-unkillable"; readonly pid: number; readonly waited: number }
   | IoError;
 
@@ -72,7 +78,7 @@ export type Adopted =
  * Starts a tender. A program that cannot be run shows as an exit with 126 or 127, and its reason on the console.
  */
 export async function startGuest(start: GuestStart): Promise<Result<Guest, GuestError>> {
-  const { name, argv, fifo, runDir, note } = start;
+  const { name, fifo, runDir, note } = start;
   const files = filesOf(runDir, name);
   const prepared = await attempt("record", files.guest, async () => {
     await mkdir(runDir, { recursive: true, mode: 0o700 });
@@ -80,7 +86,7 @@ export async function startGuest(start: GuestStart): Promise<Result<Guest, Guest
     writeRecord(files, { name, note });
   });
   if (!prepared.ok) return prepared;
-  const child = spawnShim([fifo, files.pid, files.exit, ...argv], start.inheritable ?? []);
+  const child = spawnShim(start, files);
   child.unref();
   const identity = await readReport(child);
   if (!identity.ok) {
@@ -92,18 +98,16 @@ export async function startGuest(start: GuestStart): Promise<Result<Guest, Guest
 }
 
 /** The shim cannot close descriptors over 9, no POSIX shell can: those that it must not have lead to /dev/null. */
-function spawnShim(words: readonly string[], inheritable: readonly number[]): ChildProcess {
+function spawnShim(start: GuestStart, files: GuestFiles): ChildProcess {
+  const { argv, fifo, apart = [], mounts = "", cgroup = "", inheritable = [] } = start;
+  const words = [fifo, files.pid, files.exit, mounts, cgroup, ...argv];
+  const [program = "", ...rest] = [...apart, "/bin/sh", "-c", shim, shimName, ...words];
   const nowhere = openSync("/dev/null", "r");
   try {
     const stdio: ("ignore" | "pipe" | number)[] = new Array(Math.max(2, ...inheritable) + 1).fill("ignore");
     for (const fd of inheritable) stdio[fd] = nowhere;
     stdio[3] = "pipe";
-    return spawn("/bin/sh", ["-c", shim, shimName, ...words], {
-      detached: true,
-      stdio,
-      env: cageEnvironment,
-      cwd: "/",
-    });
+    return spawn(program, rest, { detached: true, stdio, env: cageEnvironment, cwd: "/" });
   } finally {
     closeSync(nowhere);
   }
@@ -123,7 +127,7 @@ export function adoptGuests(runDir: string): Promise<Result<readonly Adopted[], 
  * @param grace - ms
  */
 export async function stopGuest(guest: Guest, grace: number): Promise<Result<ExitStatus, GuestError>> {
-  kill(guest.identity, "SIGTERM");
+  kill(guest.identity, takesTermination(guest.identity.pid) ? "SIGTERM" : "SIGKILL");
   const deadline = performance.now() + grace;
   while (performance.now() < deadline) {
     const status = await within(guest.exited, Math.min(stopInterval, deadline - performance.now()));
@@ -155,10 +159,15 @@ function readReport(child: ChildProcess): Promise<Result<ProcessIdentity, GuestE
       text += bytes.toString("latin1");
     });
     pipe?.on("close", () => {
-      const [pid = 0, start = 0] = text.trim().split(" ").map(Number);
-      finish(pid > 0 ? ok({ pid, start }) : err({ kind: "shim-silent", limit: reportLimit }));
+      finish(parseReport(text));
     });
   });
+}
+
+function parseReport(text: string): Result<ProcessIdentity, GuestError> {
+  const [pid = "", rest = ""] = text.trim().split(" ");
+  if (Number(pid) > 0) return ok({ pid: Number(pid), start: Number(rest) });
+  return err(rest === "" ? { kind: "shim-silent", limit: reportLimit } : { kind: "cell-closed", part: rest });
 }
 
 /** Ends a shim that did not report, and the tender that it may have started. */

@@ -16,11 +16,9 @@ import { err, ok, type Result } from "../core/result.ts";
 import type { Incarnation } from "../core/state.ts";
 import { guestArguments, tenderArguments } from "../core/tender.ts";
 import { blockPath } from "./block.ts";
-import { type Cage, cageArgv } from "./cage.ts";
-import { kvmGroup } from "./devices.ts";
 import { type Guest, startGuest, stopGuest } from "./guest.ts";
 import { forgetGuest, markStopping } from "./guest_files.ts";
-import { imagePath } from "./image.ts";
+import { imagePath, verifyImage } from "./image.ts";
 import { attempt } from "./io.ts";
 import { type Left, loanOf, runFolder } from "./left.ts";
 import { Lender, type LenderOptions, type Loan } from "./loan.ts";
@@ -78,6 +76,11 @@ export class Launcher {
     return this.#lender.prepareDevices();
   }
 
+  /** Before anything is started: finds out of what this host lets cages be made. */
+  async prepareCells(): Promise<void> {
+    await this.#lender.prepareCells();
+  }
+
   /**
    * Takes over a guest that runs.
    *
@@ -115,25 +118,34 @@ export class Launcher {
 
   async #start(run: number, name: Name, incarnation: Incarnation, ended: Ended): Promise<Result<number, Refusal>> {
     if (!(await this.#clear(name))) return err(refuseHost("ending the guest before it", { kind: "guest-unkillable" }));
+    const sound = await checkImage(this.#options.dbdir, incarnation.digest);
+    if (!sound.ok) return sound;
     this.#latest.set(printName(name), run);
     const loan = await this.#lender.lend(name, incarnation);
     if (!loan.ok) return loan;
-    const { uid, taps } = loan.value;
     const started = Date.now();
+    const guest = await this.#startWith(loan.value, incarnation, started);
+    if (!guest.ok) {
+      await this.#lender.takeBack(loan.value);
+      return guest;
+    }
+    this.#watch(run, guest.value, loan.value, incarnation, ended);
+    return ok(started);
+  }
+
+  async #startWith(loan: Loan, incarnation: Incarnation, started: number): Promise<Result<Guest, Refusal>> {
+    const { name, uid, taps, console } = loan;
+    const cell = await this.#lender.cellOf(loan, incarnation, this.#words(loan, incarnation));
+    if (!cell.ok) return err(refuseHost("making the cage", cell.error));
     const guest = await startGuest({
+      ...cell.value,
       name,
-      argv: cageArgv(this.#cageOf(loan.value, incarnation), this.#words(loan.value, incarnation)),
-      fifo: loan.value.console?.path ?? "",
+      fifo: console?.path ?? "",
       runDir: this.#runDir,
       note: encodeNote({ incarnation, started, taps, ...(uid === undefined ? {} : { uid }) }),
       inheritable: this.#inheritable,
     });
-    if (!guest.ok) {
-      await this.#lender.takeBack(loan.value);
-      return err(refuseHost("starting the tender", guest.error));
-    }
-    this.#watch(run, guest.value, loan.value, incarnation, ended);
-    return ok(started);
+    return guest.ok ? guest : err(refuseHost("starting the tender", guest.error));
   }
 
   /** Stops a guest; `ended` tells when that is done. */
@@ -240,12 +252,6 @@ export class Launcher {
     return this.#options.dropPath ? label : [...path, label].join(":");
   }
 
-  #cageOf({ uid }: Loan, { tender }: Incarnation): Cage {
-    if (uid === undefined) return { kind: "same-user" };
-    const needsKvm = tender.kind === "hvt" || tender.accel === "kvm";
-    return { kind: "own-user", uid, gid: (needsKvm ? kvmGroup() : undefined) ?? uid };
-  }
-
   #words({ name, taps }: Loan, { config, digest, tender, devices }: Incarnation): readonly string[] {
     const { dbdir } = this.#options;
     const left = [...taps];
@@ -266,6 +272,13 @@ export class Launcher {
       arguments: guestArguments(this.#told(name), config.addName, config.arguments),
     });
   }
+}
+
+/** Whether an image is what it was when it came: it may have lain on the disk for years. */
+async function checkImage(dbdir: string, digest: Uint8Array): Promise<Result<void, Refusal>> {
+  const sound = await verifyImage(dbdir, digest);
+  if (!sound.ok) return err(refuseHost("reading the image", sound.error));
+  return sound.value ? ok(undefined) : err({ kind: "image-damaged" });
 }
 
 /** The guest's devices with their taps: so albatross tells them to who measures. */

@@ -16,8 +16,10 @@ import { err, ok, type Result } from "../core/result.ts";
 import type { Incarnation } from "../core/state.ts";
 import { lendBlock, reclaimBlocks, takeBackBlock } from "./block.ts";
 import { firstUid, UidPool } from "./cage.ts";
+import { type Cell, Cells, openCells } from "./cell.ts";
 import { openKvm, openTun } from "./devices.ts";
 import { type ConsoleInput, openConsole, removeConsole, removeConsoles } from "./fifo.ts";
+import type { IoError } from "./io.ts";
 import type { Log } from "./log.ts";
 import { refuseHost } from "./refuse.ts";
 import { Taps } from "./tap.ts";
@@ -47,19 +49,38 @@ export class Lender {
   readonly #options: LenderOptions;
   readonly #uids: UidPool;
   readonly #taps: Taps;
+  /** Of this daemon's taps and cgroups. */
+  readonly #tag: string;
+  #cells: Cells;
 
   constructor(options: LenderOptions) {
     this.#options = options;
     // Of two daemons each has a folder of its own.
     const number = createHash("sha256").update(options.dbdir).digest();
     this.#uids = new UidPool(firstUid(number.readUInt32BE()));
-    this.#taps = new Taps(`fulmar-${number.toString("hex", 0, 8)}`);
+    this.#tag = `fulmar-${number.toString("hex", 0, 8)}`;
+    this.#taps = new Taps(this.#tag);
+    this.#cells = new Cells(options.dbdir, undefined, undefined);
   }
 
   /** Makes sure that guests can open what their tenders need. @returns what is wrong with it, where something is */
   prepareDevices(): readonly string[] {
     const faults = this.#options.cage ? [openTun(), openKvm()] : [];
     return [...faults, this.#taps.offloadFault].filter((fault) => fault !== undefined);
+  }
+
+  /** Finds out of what this host lets the guests' cells be made, and says what is missing. */
+  async prepareCells(): Promise<void> {
+    const { cage, tmpdir, dbdir, log } = this.#options;
+    if (!cage) return;
+    const { cells, faults } = await openCells(tmpdir, dbdir, this.#tag);
+    this.#cells = cells;
+    for (const fault of faults) log.warn(fault, "the cage of guests is less than it could be");
+  }
+
+  /** What the guest is started in, with the tender's command line; `takeBack` takes it away again. */
+  cellOf({ name, uid }: Loan, incarnation: Incarnation, words: readonly string[]): Promise<Result<Cell, IoError>> {
+    return this.#cells.create({ name, incarnation, words, ...(uid === undefined ? {} : { uid }) });
   }
 
   /** Everything that the guest needs of the host, or nothing. */
@@ -112,6 +133,8 @@ export class Lender {
       const back = await takeBackBlock(dbdir, block);
       if (!back.ok) log.error({ target, error: back.error }, "cannot take a block device back");
     }
+    const left = await this.#cells.remove(loan.name);
+    if (!left.ok) log.error({ target, error: left.error }, "cannot remove a guest's cgroup");
     const removed = await this.#taps.remove(loan.taps);
     if (!removed.ok) log.error({ target, error: removed.error }, "cannot remove a guest's taps");
     if (loan.uid !== undefined) this.#uids.release(loan.uid);

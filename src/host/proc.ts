@@ -80,6 +80,20 @@ export function signal(pid: number, name: NodeJS.Signals): boolean {
 }
 
 /**
+ * Whether SIGTERM does anything: the first process of a PID namespace gets no signal that it has no handler for, but
+ * SIGKILL (pid_namespaces(7)).
+ */
+export function takesTermination(pid: number): boolean {
+  try {
+    const status = readFileSync(`/proc/${pid}/status`, "latin1");
+    const [, caught = ""] = /^SigCgt:\s*([0-9a-f]+)$/m.exec(status) ?? [];
+    return !/^NSpid:.*\s1$/m.test(status) || (Number.parseInt(caught.slice(-4), 16) & terminationBit) !== 0;
+  } catch {
+    return true;
+  }
+}
+
+/**
  * Descriptors of ours, from 3 on, that every child would have too: those that a library opened without O_CLOEXEC (LMDB
  * its data file), and those that whoever started us left open. Node's own are none of them.
  */
@@ -162,6 +176,9 @@ function readStat(pid: number): Stat | undefined {
   const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
   return { state: fields[0] ?? "", threads: Number(fields[17]), start: Number(fields[19]) };
 }
+
+/** Signal 15 in the sets of /proc/PID/status. */
+const terminationBit: number = 1 << 14;
 
 /** O_CLOEXEC of asm-generic/fcntl.h, as /proc/PID/fdinfo shows it; Node has no name for it. */
 const closeOnExec = 0o2000000;

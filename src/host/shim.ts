@@ -2,36 +2,50 @@
  * The shim: what stands between the daemon and a tender, so that the tender
  * neither dies nor loses its exit status when the daemon does.
  *
- * It starts the tender, tells its pid, waits, and records how it ended. The
- * console is opened by the tender's side of the fork alone, for reading and
- * writing: then the tender never sees a closed pipe, and to kill the shim stops
- * no guest. Signals are ignored after the fork, as an ignored one is inherited.
+ * It forks, waits for what it forked, and records how that ended. The forked side
+ * goes into its cage, writes down who it is, tells that, and becomes the tender:
+ * none ever runs without a record. The console is opened on that side alone, for
+ * reading and writing: then the tender never sees a closed pipe, and to kill the
+ * shim stops no guest.
+ *
+ * Where the shim was given a PID namespace for its children, the tender is the
+ * first process in it, and with its end nothing can be forked into it any more:
+ * the last program is run in the shim's own place. /proc stays the host's, and so
+ * do the pids.
  *
  * @module
  */
 
-/** POSIX sh, run with `sh -c`, a name, then: console FIFO, pid file, exit file, the tender's argv. Reports on descriptor 3. */
+/**
+ * POSIX sh, run with `sh -c`, a name, then: console FIFO, pid file, exit file, table of mounts, cgroup (the last two may
+ * be empty), the tender's argv. Reports on descriptor 3: pid and start time, or 0 and what it could not enter.
+ */
 export const shim = `
-fifo=$1 pids=$2 exits=$3
-shift 3
+fifo=$1 pids=$2 exits=$3 mounts=$4 cgroup=$5
+shift 5
 umask 077
-cd /
 ulimit -c 0
 exec 4>&- 5>&- 6>&- 7>&- 8>&- 9>&-
 { echo 0 >/proc/self/oom_score_adj; } 2>/dev/null
-{ exec "$@"; } </dev/null 1<>"$fifo" 2>&1 3>&- &
+birth() { start=\${20}; }
+enter() {
+  [ -z "$cgroup" ] || { echo 0 >"$cgroup/cgroup.procs"; } 2>/dev/null || { echo 0 cgroup >&3; exit 126; }
+  [ -z "$mounts" ] || mount --all --fstab "$mounts" >/dev/null 2>&1 || { echo 0 mounts >&3; exit 126; }
+  read -r stat </proc/self/stat
+  read -r boot </proc/sys/kernel/random/boot_id
+  birth \${stat##*) }
+  printf '%s %s %s\\n' "\${stat%% *}" "$start" "$boot" >"$pids.new" && mv -f "$pids.new" "$pids" || exit 126
+  trap '' PIPE
+  printf '%s %s\\n' "\${stat%% *}" "$start" >&3 2>/dev/null
+  trap - PIPE
+}
+{ enter; exec "$@" 3>&-; } </dev/null 1<>"$fifo" 2>&1 &
 pid=$!
 trap '' HUP INT QUIT PIPE
-read -r stat </proc/$pid/stat
-read -r boot </proc/sys/kernel/random/boot_id
-set -- \${stat##*) }
-start=\${20}
-if printf '%s %s %s\\n' "$pid" "$start" "$boot" >"$pids.new" && mv -f "$pids.new" "$pids"
-then printf '%s %s\\n' "$pid" "$start" >&3
-else kill -KILL "$pid"
-fi
 exec 3>&-
+read -r stat </proc/$pid/stat
+birth \${stat##*) }
 wait "$pid"
 status=$?
-printf '%s %s %s\\n' "$pid" "$start" "$status" >"$exits.new" && mv -f "$exits.new" "$exits"
+printf '%s %s %s\\n' "$pid" "$start" "$status" >"$exits.new" && exec mv -f "$exits.new" "$exits"
 `;

@@ -202,16 +202,13 @@ function assemble(options: DaemonOptions, store: Store, state: Runner["state"], 
 /** Leaves of what an earlier daemon had only what is stored, and what its guests have. */
 async function prepareHost(dbdir: string, store: Store, launcher: Launcher, log: Log): Promise<void> {
   await prepareImages(dbdir);
-  await sweepImages(
-    dbdir,
-    store.load("unikernel").flatMap(({ value }) => digestOf(value)),
-  );
+  const records = store.load("unikernel").map(({ value }) => decodeUnikernel(value));
+  const readable = records.flatMap((record) => (record.ok ? [record.value.digest] : []));
+  // The image of a record that cannot be read may be any.
+  if (readable.length === records.length) await sweepImages(dbdir, readable);
+  else log.warn({ unreadable: records.length - readable.length }, "images that nothing needs are left where they are");
   for (const fault of await launcher.prepare()) log.warn({ fault }, "a device of the host is not as guests need it");
-}
-
-function digestOf(record: Uint8Array): readonly Uint8Array[] {
-  const unikernel = decodeUnikernel(record);
-  return unikernel.ok ? [unikernel.value.digest] : [];
+  await launcher.prepareCells();
 }
 
 function tell(

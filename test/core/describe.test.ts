@@ -78,6 +78,7 @@ const refusals: OneOfEach<Refusal> = {
   "image-too-large": { kind: "image-too-large", limit: 1111 },
   "image-broken": { kind: "image-broken", problem: "the stream ended early" },
   "image-not-solo5": { kind: "image-not-solo5", problem: "no ELF header" },
+  "image-damaged": { kind: "image-damaged" },
   "target-unsupported": { kind: "target-unsupported", target: "muen" },
   "tender-not-offered": { kind: "tender-not-offered", tender: "virtio", offered: ["hvt", "spt"] },
   "tender-missing": { kind: "tender-missing", tender: "hvt", abi: 2 },

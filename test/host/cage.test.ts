@@ -3,6 +3,8 @@ import { expect, test } from "vitest";
 import { type Cage, cageArgv, cageEnvironment, firstUid, UidPool } from "../../src/host/cage.ts";
 import { isRoot } from "./folder.ts";
 
+const limits = { fileSize: 0, tasks: 8, descriptors: 256 };
+
 test("cageArgv leaves an ordinary user who he is", () => {
   expect(cageArgv({ kind: "same-user" }, ["tender", "--mem=32"])).toEqual([
     ..."setpriv --inh-caps -all --no-new-privs --".split(" "),
@@ -14,7 +16,7 @@ test("cageArgv leaves an ordinary user who he is", () => {
 test("cageArgv gives a guest a uid, a group, no other group, no capability, no way to gain one", {
   skip: !isRoot,
 }, () => {
-  const status = statusIn({ kind: "own-user", uid: firstUid(0) + 7, gid: firstUid(0) + 8 });
+  const status = statusIn({ kind: "own-user", uid: firstUid(0) + 7, gid: firstUid(0) + 8, limits });
   expect(status.get("Uid")).toBe(
     Array(4)
       .fill(firstUid(0) + 7)

@@ -15,8 +15,9 @@ const hello = readGuest("hello.spt");
 const long = "while :; do sleep 1; done";
 const again = { failBehaviour: { kind: "restart", codes: [] } } as const;
 /** Prints a number now and then, and ends with its last argument's status once there is a file of its name. */
+/** It ends when a file appears where it may look. */
 const counting = `for last; do :; done
-at=$(dirname "$0")/../end; n=0
+at=$(dirname "$0")/images/end; n=0
 while :; do n=$((n+1)); echo "line $n"; [ -e "$at" ] && exit "\${last#status=}"; sleep 0.1; done`;
 
 for (const signal of ["SIGKILL", "SIGTERM"] as const) {
@@ -62,7 +63,7 @@ scriptTest("ends that no daemon saw are dealt with by the next one, as any end",
   await place.ask("refuses", create(hello, { ...again, arguments: ["status=62"] }));
   await place.running(3);
   await end(first, "SIGKILL");
-  writeFileSync(join(place.folder, "end"), "");
+  writeFileSync(join(place.dbdir, "images", "end"), "");
   await until(() => place.tenders().length === 0, "the ends");
   place.script(long);
   await place.spawn();

@@ -77,6 +77,22 @@ test("a daemon that stops in the middle of an upload keeps the old content", asy
   expect(readFileSync(join(place.dbdir, "block", "a:disk")).equals(old)).toBe(true);
 });
 
+test("a daemon that is killed in the middle of an upload keeps the old content", async () => {
+  const place = new Place("spt");
+  const daemon = await place.spawn();
+  const data = { compressed: true, bytes: deflateSync(old) };
+  await place.ask("a:disk", { kind: "block-add", size: 1, data, form: "old" });
+  const caller = await begin(place, false);
+  caller.socket.write(half);
+  await until(() => readdirSync(join(place.dbdir, "block")).length === 2, "the upload has begun");
+  daemon.kill("SIGKILL");
+  await new Promise((resolve) => daemon.once("exit", resolve));
+  expect(readFileSync(join(place.dbdir, "block", "a:disk")).equals(old)).toBe(true);
+  await place.start();
+  expect(readdirSync(join(place.dbdir, "block"))).toEqual(["a:disk"]);
+  expect(readFileSync(join(place.dbdir, "block", "a:disk")).equals(old)).toBe(true);
+});
+
 const bomb = deflateSync(Buffer.alloc(200 * 1024 * 1024), { level: 9 });
 const whole = deflateSync(Buffer.from("new"));
 /** Stored blocks of no length: bytes that inflate to nothing, as many as one likes. */

@@ -1,12 +1,13 @@
 import { createHash } from "node:crypto";
-import { rmSync, writeFileSync } from "node:fs";
+import { chmodSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { deflateSync } from "node:zlib";
 import { expect, vi } from "vitest";
 import { encodeFrame } from "../../src/codec/frame.ts";
 import { encodeWire } from "../../src/codec/wire.ts";
 import type { Command } from "../../src/core/command.ts";
-import { name } from "../host/folder.ts";
+import { openStore } from "../../src/host/store.ts";
+import { expectOk, name } from "../host/folder.ts";
 import { until } from "./caller.ts";
 import { create, destroy, guestTest, level, readGuest, scriptTest } from "./lab.ts";
 
@@ -106,6 +107,47 @@ scriptTest("a create whose connection ends in the middle of the image leaves not
   }
   expect(await place.infos()).toEqual([]);
   expect(await place.ask("alice:vm", create(hello))).toBe("created unikernel");
+});
+
+scriptTest("an image that is not what it was is not started, by whoever", long, async (place) => {
+  const daemon = await place.start();
+  await place.ask("vm", create(hello, { failBehaviour: { kind: "restart", codes: [] } }));
+  await place.running(1);
+  const file = join(place.dbdir, "images", digest);
+  expect(statSync(file).mode & 0o777).toBe(0o444);
+  const damage = (): void => {
+    chmodSync(file, 0o644);
+    writeFileSync(file, Buffer.concat([hello.subarray(0, -1), Buffer.from([~(hello.at(-1) ?? 0) & 0xff])]));
+  };
+  damage();
+  expect(await place.ask("vm", { kind: "unikernel-restart" })).toMatch(/^refused: the stored image is damaged/);
+  expect((await place.infos()).map(([label]) => label)).toEqual(["vm"]);
+  await daemon.stop();
+  await place.start();
+  await until(() => (place.log.match(/image-damaged/g)?.length ?? 0) > 1, "the refusal of the next daemon");
+  expect(place.tenders()).toEqual([]);
+  const again = create(hello, {}, { replace: true });
+  await until(async () => (await place.ask("vm", again)) === "created unikernel", "a new image");
+  await place.running(1);
+});
+
+scriptTest("no image is swept while a stored unikernel cannot be read", long, async (place) => {
+  const daemon = await place.start();
+  await place.ask("vm", create(hello));
+  await daemon.stop();
+  const store = expectOk(await openStore(place.dbdir));
+  const [record] = store.load("unikernel");
+  expectOk(await store.commit([{ table: "unikernel", key: ":vm", value: Buffer.from("of a later version") }]));
+  await store.close();
+  const later = await place.start();
+  expect(place.images()).toEqual([digest]);
+  expect(place.log).toContain("images that nothing needs are left");
+  await later.stop();
+  const again = expectOk(await openStore(place.dbdir));
+  expectOk(await again.commit([{ table: "unikernel", key: ":vm", ...record }]));
+  await again.close();
+  await place.start();
+  await place.running(1);
 });
 
 guestTest("reference bug 8: a block device is attached once, to one unikernel", async (place) => {

@@ -197,9 +197,10 @@ export class Place {
   #tenders(): readonly (readonly [number, string])[] {
     const images = `${this.dbdir}/images/`;
     const age = (pid: number): number => readProcess(pid)?.start ?? 0;
-    return this.#processes()
-      .filter(([, words]) => words.includes(images) && !words.includes("fulmar-shim"))
-      .sort(([a], [b]) => age(a) - age(b) || a - b);
+    const found = this.#processes().filter(([, words]) => words.includes(images) && !words.includes("fulmar-shim"));
+    // What a scripted one has just forked is still called as it is.
+    const forked = new Set(found.filter(([pid]) => found.some(([other]) => other === parentOf(pid))));
+    return found.filter((one) => !forked.has(one)).sort(([a], [b]) => age(a) - age(b) || a - b);
   }
 
   #processes(): readonly (readonly [number, string])[] {
@@ -266,6 +267,14 @@ function list(folder: string): readonly string[] {
     return readdirSync(folder).map((file) => join(folder, file));
   } catch {
     return [];
+  }
+}
+
+function parentOf(pid: number): number {
+  try {
+    return Number(/^PPid:\s*(\d+)$/m.exec(readFileSync(`/proc/${pid}/status`, "latin1"))?.[1]);
+  } catch {
+    return 0;
   }
 }
 
