@@ -24,15 +24,17 @@ export interface Figure {
   readonly perSecond: number;
 }
 
-/** Creates (accepted and refused) and a chain of three, at each size. */
+/** Requests of chains of three, at each size: known ones, and one that brings a policy of its own. */
 export function measureDecisions(sizes: readonly number[]): readonly Figure[] {
   return sizes.flatMap((size) => {
     const state = crowded(size);
-    const name: Name = { path: [label("tenant7"), label("team7")], label: label("another") };
+    const name: Name = { path: [label("tenant0"), label("team7")], label: label("another") };
+    const stranger: Name = { ...name, path: [label("tenant0"), label("newcomers")] };
     const big: Command = { ...create, config: { ...config, memory: 1_000_000 } };
     return [
       figure("create, accepted", size, () => ask(state, name, create)),
       figure("create, refused", size, () => ask(state, name, big)),
+      figure("create, below a new delegation", size, () => ask(state, stranger, create)),
       figure("info of one", size, () => ask(state, name, { kind: "unikernel-info", form: "current" })),
     ];
   });

@@ -103,15 +103,15 @@ export function sameName(a: Name, b: Name): boolean {
   return a.label === b.label && a.path.length === b.path.length && isWithin(a.path, b.path);
 }
 
-/** The order of listings, as albatross's: what is above first, siblings by descending label. For `sort`. */
-export function compareListed(a: Name, b: Name): number {
-  const [left, right] = [labelsOf(a), labelsOf(b)];
-  const at = left.findIndex((label, index) => label !== right[index]);
-  if (at < 0) return left.length - right.length;
-  const [one, other] = [left[at] ?? "", right[at]];
-  return other === undefined || one < other ? 1 : -1;
+/** The order in which albatross lists consoles: a path's own before what lies below it, siblings by descending label. For `sort`. */
+export function compareConsoles(a: Name, b: Name): number {
+  const common = Math.min(a.path.length, b.path.length);
+  const at = a.path.slice(0, common).findIndex((label, index) => label !== b.path[index]);
+  if (at >= 0) return descend(a.path[at], b.path[at]);
+  return a.path.length - b.path.length || descend(a.label, b.label);
 }
 
-function labelsOf({ path, label }: Name): Path {
-  return label === undefined ? path : [...path, label];
+function descend(one: Label | undefined, other: Label | undefined): number {
+  const [left, right] = [one ?? "", other ?? ""];
+  return left === right ? 0 : left < right ? 1 : -1;
 }
