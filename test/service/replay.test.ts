@@ -84,18 +84,22 @@ async function replay(place: Place, images: string, conversation: Conversation):
 
 async function converse(caller: Caller, conversation: Conversation, images: string): Promise<string | undefined> {
   let uploads = false;
-  for (const frame of conversation.frames.filter((one) => !("elided" in one && one.dir === ">"))) {
-    // The rest of a long answer.
-    if ("elided" in frame) return undefined;
-    if (frame.dir === ">" && isUpload(frame)) uploads = true;
-    else if (frame.dir === ">") await say(caller, conversation, frame, images);
-    else {
-      if (uploads) caller.socket.write(contentFor(conversation));
-      uploads = false;
-      const difference = await compare(caller, frame);
-      // Guests of other kinds print other things.
-      if (difference !== undefined || conversation.socket === "console") return difference;
+  for (const frame of conversation.frames) {
+    if ("elided" in frame) {
+      // The rest of a long answer, or of a stream.
+      if (frame.dir === "<") return undefined;
+      continue;
     }
+    if (frame.dir === ">") {
+      if (isUpload(frame)) uploads = true;
+      else await say(caller, conversation, frame, images);
+      continue;
+    }
+    if (uploads) caller.socket.write(contentFor(conversation));
+    uploads = false;
+    const difference = await compare(caller, frame);
+    // Guests of other kinds print other things.
+    if (difference !== undefined || conversation.socket === "console") return difference;
   }
   return undefined;
 }
