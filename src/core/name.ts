@@ -103,8 +103,8 @@ export function sameName(a: Name, b: Name): boolean {
   return a.label === b.label && a.path.length === b.path.length && isWithin(a.path, b.path);
 }
 
-/** The order in which albatross lists consoles: a path's own before what lies below it, siblings by descending label. For `sort`. */
-export function compareConsoles(a: Name, b: Name): number {
+/** The order of lists that are not trees, as of albatross's consoles: a path's own before what lies below it, siblings by descending label. For `sort`. */
+export function compareListed(a: Name, b: Name): number {
   const common = Math.min(a.path.length, b.path.length);
   const at = a.path.slice(0, common).findIndex((label, index) => label !== b.path[index]);
   if (at >= 0) return descend(a.path[at], b.path[at]);

@@ -12,7 +12,7 @@ import { decodeText } from "../codec/text.ts";
 import { encodeWire } from "../codec/wire.ts";
 import type { ConsoleStart } from "../core/command.ts";
 import { Console, type ConsoleLine } from "../core/console.ts";
-import { compareConsoles, isWithin, type Name, type Path, printName, relativeTo } from "../core/name.ts";
+import { compareListed, isWithin, type Name, type Path, printName, relativeTo } from "../core/name.ts";
 
 /** Who listens to one console. */
 export interface Subscriber {
@@ -111,7 +111,7 @@ export class Consoles {
   /** Names, relative to `path`, whose unikernel is gone and whose console is kept. */
   inactive(path: Path): readonly Name[] {
     const names = [...this.#ended].flatMap((key) => this.#consoles.get(key)?.name ?? []);
-    const below = names.filter((name) => isWithin(path, name.path)).sort(compareConsoles);
+    const below = names.filter((name) => isWithin(path, name.path)).sort(compareListed);
     return below.map((name) => relativeTo(path, name));
   }
 

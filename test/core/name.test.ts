@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import {
-  compareConsoles,
+  compareListed,
   isWithin,
   maxDepth,
   parseLabel,
@@ -99,12 +99,12 @@ test("relativeTo takes the path off, and isWithin says where it may", () => {
   expect(isWithin(name.value.path, above.value)).toBe(false);
 });
 
-test("compareConsoles puts a path's own first, then what is below it, siblings by descending label", () => {
+test("compareListed puts a path's own first, then what is below it, siblings by descending label", () => {
   const listed = [":z", ":b", ":a", "b:y", "b:c", "b:c:x", "a:b:c"];
   const names = listed.flatMap((text) => {
     const name = parseName(text);
     return name.ok ? [name.value] : [];
   });
-  expect(names.toSorted(compareConsoles).map(printName)).toEqual(listed);
-  expect(names.toReversed().sort(compareConsoles).map(printName)).toEqual(listed);
+  expect(names.toSorted(compareListed).map(printName)).toEqual(listed);
+  expect(names.toReversed().sort(compareListed).map(printName)).toEqual(listed);
 });
