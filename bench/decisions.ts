@@ -66,7 +66,7 @@ function crowded(size: number): State {
     (_, index): Path => [label(`other${index}`)],
   );
   const policies = [...paths.values(), ...tenants, ...filler].map((path) => ({ path, policy, notBefore: 1 }));
-  return boot(host, { policies, unikernels, blocks: [] }).state;
+  return boot(host, { policies, unikernels, past: [], blocks: [] }).state;
 }
 
 function figure(bench: string, size: number, work: () => void): Figure {

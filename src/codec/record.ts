@@ -5,9 +5,10 @@
  */
 
 import type { Lock } from "../core/lock.ts";
-import type { Path } from "../core/name.ts";
+import { type NameError, type Path, parsePath, printPath } from "../core/name.ts";
+import type { Memory } from "../core/past.ts";
 import type { Policy } from "../core/policy.ts";
-import type { Result } from "../core/result.ts";
+import { ok, type Result } from "../core/result.ts";
 import type { CertificateId } from "../core/revocation.ts";
 import type { StoredUnikernel } from "../core/state.ts";
 import { readCertificateId, writeCertificateId } from "./certificate_id.ts";
@@ -67,6 +68,23 @@ export function decodeCrl(bytes: Uint8Array): Result<StoredCrl, DerError> {
   );
 }
 
+/** What a memory of policies that went is stored under: its path, and for a floor all below that. */
+export function pastKey({ path, kind }: Memory): string {
+  return kind === "own" ? printPath(path) : `${printPath(path)}${below}`;
+}
+
+export function encodePast(time: number): Uint8Array {
+  return encodeDer(writeGeneralizedTime(time));
+}
+
+export function decodePast(key: string, bytes: Uint8Array): Result<Memory, NameError | DerError> {
+  const kind = key.endsWith(below) ? "floor" : "own";
+  const path = parsePath(kind === "floor" ? key.slice(0, -below.length) : key);
+  if (!path.ok) return path;
+  const time = decodeDer(bytes, readGeneralizedTime);
+  return time.ok ? ok({ path: path.value, kind, time: time.value }) : time;
+}
+
 /** The image stays where it is: the record names it by its digest. */
 export function encodeUnikernel({ config, digest }: StoredUnikernel): Uint8Array {
   const image = { compressed: false, bytes: new Uint8Array(0) };
@@ -78,3 +96,6 @@ export function decodeUnikernel(bytes: Uint8Array): Result<StoredUnikernel, DerE
     reader.sequence((inside) => ({ config: readConfig(inside, 5).config, digest: inside.octets().slice() })),
   );
 }
+
+/** No label has a star. */
+const below = ":*";

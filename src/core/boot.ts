@@ -16,12 +16,14 @@ import type { Lock, Locks } from "./lock.ts";
 import { claimMacs } from "./macs.ts";
 import { type Name, type Path, printName, printPath } from "./name.ts";
 import { insert } from "./ordered_map.ts";
+import { type Memory, putMemory } from "./past.ts";
 import type { Policy } from "./policy.ts";
 import { empty, putBlock, putUnikernel, type Resources } from "./resources.ts";
 import type { ExitStatus } from "./restart.ts";
 import { type CertificateId, type KeptList, type Revocation, type RevocationRules, usualRules } from "./revocation.ts";
 import type { Effect, Incarnation, State, Step, StoredUnikernel, Unikernel } from "./state.ts";
 import { demandOf } from "./transition.ts";
+import { updateAt, withPast } from "./trie.ts";
 
 export interface Stored {
   readonly policies: readonly {
@@ -30,6 +32,8 @@ export interface Stored {
     readonly notBefore: number;
     readonly certificate?: CertificateId;
   }[];
+  /** Of policies that went; paths begin at the root. */
+  readonly past?: readonly Memory[];
   readonly unikernels: readonly { readonly name: Name; readonly record: StoredUnikernel }[];
   /** Found in the block directory; sizes in MB. */
   readonly blocks: readonly { readonly name: Name; readonly size: number }[];
@@ -112,10 +116,14 @@ function isOf({ config, digest }: StoredUnikernel, incarnation: Incarnation): bo
   return sameValue(digest, incarnation.digest) && sameValue(config, incarnation.config);
 }
 
-function reserve(host: Policy, { policies, blocks }: Stored): Resources<Unikernel> {
+function reserve(host: Policy, { policies, past = [], blocks }: Stored): Resources<Unikernel> {
   let resources: Resources<Unikernel> = putGrant(empty, [], { policy: host, notBefore: 0, used: 0, shared: true });
   for (const { path, ...grant } of policies) {
     if (path.length > 0) resources = putGrant(resources, path, { ...grant, used: 0, shared: true });
+  }
+  for (const { path, kind, time } of past) {
+    const memory = { path: path.slice(1), kind, time };
+    resources = updateAt(resources, path.slice(0, 1), (node) => withPast(node, putMemory(node.past, memory)));
   }
   for (const { name, size } of blocks) resources = putBlock(resources, name, { size, state: "ready" });
   return resources;

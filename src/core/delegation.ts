@@ -3,18 +3,21 @@
  *
  * A chain is one change, judged from the top: all of its policies are applied
  * or none. Two things protect a path from its own past and from its neighbours:
- * a certificate older than the one whose policy is in force changes nothing
- * (rollback), and delegations minted below the first level are bounded.
+ * a certificate older than the one whose policy is in force changes nothing, nor
+ * does one older than what was in force before (rollback); and delegations
+ * minted below the first level are bounded.
  *
  * @module
  */
 import type { Level } from "./command.ts";
-import { isWithin, type Path } from "./name.ts";
+import type { Path } from "./name.ts";
+import { each } from "./ordered_map.ts";
+import { maxMemories, recall, remember } from "./past.ts";
 import { excess, type Policy, samePolicy } from "./policy.ts";
 import type { Refusal } from "./refusal.ts";
-import { empty, findGrant, findPolicy, grantsTo, type Resources } from "./resources.ts";
+import { findGrant, grantsTo, type Resources } from "./resources.ts";
 import { err, ok, type Result } from "./result.ts";
-import { type Grant, type GrantChange, nodeAt, updateAt, walk, withGrant } from "./trie.ts";
+import { emptyNode, type Grant, type GrantChange, nodeAt, updateAt, withGrant, withPast } from "./trie.ts";
 
 export interface Granted<U> {
   readonly resources: Resources<U>;
@@ -27,6 +30,16 @@ export interface Granted<U> {
  */
 export const maxDelegations = 1000;
 
+/** What one first-level delegate may cost. */
+export interface Bounds {
+  /** Policies below it. */
+  readonly delegations: number;
+  /** Policies that went and are remembered (see past). */
+  readonly memories: number;
+}
+
+export const defaultBounds: Bounds = { delegations: maxDelegations, memories: maxMemories };
+
 /**
  * Applies the policies of a chain.
  *
@@ -37,11 +50,12 @@ export function insertLevels<U>(
   resources: Resources<U>,
   levels: readonly Level[],
   used: number,
+  bounds: Bounds = defaultBounds,
 ): Result<Granted<U>, Refusal> {
   const path = levels.map((level) => level.label);
   let granted: Granted<U> = { resources, changes: [] };
   for (const [index, level] of levels.entries()) {
-    const next = insertLevel(granted, path.slice(0, index + 1), level, used, path);
+    const next = insertLevel(granted, path.slice(0, index + 1), level, { used, chain: path, bounds });
     if (!next.ok) return next;
     granted = next.value;
   }
@@ -61,16 +75,28 @@ export function insertPolicy<U>(
 ): Result<Granted<U>, Refusal> {
   const refusal = aboveAllows(resources, path, policy);
   if (refusal !== undefined) return err(refusal);
+  // A clock that was set back makes no certificate newer than it was.
+  const notBefore = Math.max(now, findGrant(resources, path)?.notBefore ?? newestGone(resources, path));
   return ok(
-    put({ resources, changes: [] }, path, { policy, notBefore: now, used: Number.POSITIVE_INFINITY, shared: false }),
+    put({ resources, changes: [] }, path, { policy, notBefore, used: Number.POSITIVE_INFINITY, shared: false }),
   );
 }
 
-/** Takes the policy at a path away; those above still bind. The root's stays. */
-export function removePolicy<U>(resources: Resources<U>, path: Path): Result<Granted<U>, Refusal> {
+/**
+ * Takes the policy at a path away; those above still bind. The root's stays.
+ *
+ * How new it was is remembered, and not the time of this command: a certificate dated between the two was never
+ * overruled (tools date what they issue minutes back).
+ */
+export function removePolicy<U>(
+  resources: Resources<U>,
+  path: Path,
+  bounds: Bounds = defaultBounds,
+): Result<Granted<U>, Refusal> {
   if (path.length === 0) return err({ kind: "root-policy-stays" });
-  if (findPolicy(resources, path) === undefined) return err({ kind: "policy-not-found", path });
-  return ok(drop({ resources, changes: [] }, path));
+  const before = findGrant(resources, path);
+  if (before === undefined) return err({ kind: "policy-not-found", path });
+  return ok(retire({ resources, changes: [] }, path, before, bounds));
 }
 
 /** Puts a policy without asking those above: the host's own at the root, and what was stored. */
@@ -91,25 +117,40 @@ export function undoGrants<U>(resources: Resources<U>, changes: readonly GrantCh
   return undone;
 }
 
+/** A request that brings policies: its number, the path of its chain, and what it may cost. */
+interface Bringing {
+  readonly used: number;
+  readonly chain: Path;
+  readonly bounds: Bounds;
+}
+
 function insertLevel<U>(
   granted: Granted<U>,
   path: Path,
-  level: Level,
-  used: number,
-  chain: Path,
+  { policy, notBefore, certificate }: Level,
+  bringing: Bringing,
 ): Result<Granted<U>, Refusal> {
+  const { used } = bringing;
   const before = findGrant(granted.resources, path);
-  const { policy, notBefore } = level;
   if (before !== undefined && notBefore <= before.notBefore) {
     if (notBefore < before.notBefore || samePolicy(before.policy, policy))
       return ok(touch(granted, path, before, used));
   }
+  // No policy is in force in its place, and none at all would allow more than either.
+  const newest = before === undefined ? newestGone(granted.resources, path) : notBefore;
+  if (notBefore < newest) {
+    return err({ kind: "policy-outdated", path, seconds: Math.ceil((newest - notBefore) / 1000) });
+  }
   const refusal = aboveAllows(granted.resources, path, policy);
   if (refusal !== undefined) return err(refusal);
-  const room = before === undefined ? makeRoom(granted, path, chain) : ok(granted);
+  const room = before === undefined ? makeRoom(granted, path, bringing) : ok(granted);
   const grant = { policy, notBefore, used, shared: false };
-  const { certificate } = level;
   return room.ok ? ok(put(room.value, path, certificate === undefined ? grant : { ...grant, certificate })) : room;
+}
+
+/** How new the policies were that were in force at a path and went; ms since the Unix epoch. */
+function newestGone<U>(resources: Resources<U>, path: Path): number {
+  return recall(nodeAt(resources, path.slice(0, 1))?.past, path.slice(1));
 }
 
 /** Why the policies above `path`, the root's excepted, do not allow this one, if they do not. */
@@ -123,30 +164,39 @@ function aboveAllows<U>(resources: Resources<U>, path: Path, policy: Policy): Re
 
 /**
  * Room for one more policy below the first level, by evicting the least recently used empty one where it is full: one of
- * its siblings or below them, where there is any. With a policy goes the memory of how new it was, so that a delegate
- * who mints without end must not make others' policies go.
+ * its siblings or below them, where there is any: a delegate who mints without end must not make others' policies go.
  */
-function makeRoom<U>(granted: Granted<U>, path: Path, chain: Path): Result<Granted<U>, Refusal> {
+function makeRoom<U>(granted: Granted<U>, path: Path, { chain, bounds }: Bringing): Result<Granted<U>, Refusal> {
   if (path.length < 2) return ok(granted);
   const top = path.slice(0, 1);
   const node = nodeAt(granted.resources, top);
-  if (node === undefined || node.grants - (node.grant ? 1 : 0) < maxDelegations) return ok(granted);
+  if (node === undefined || node.grants - (node.grant ? 1 : 0) < bounds.delegations) return ok(granted);
   for (let above = path.slice(0, -1); above.length > 0; above = above.slice(0, -1)) {
-    const oldest = leastUsed(granted.resources, above, chain);
-    if (oldest !== undefined) return ok(drop(granted, oldest));
+    const oldest = leastUsed(nodeAt(granted.resources, above) ?? emptyNode, above, chain);
+    if (oldest !== undefined) return ok(retire(granted, oldest.path, oldest.grant, bounds));
   }
-  return err({ kind: "too-many-delegations", path: top, limit: maxDelegations });
+  return err({ kind: "too-many-delegations", path: top, limit: bounds.delegations });
 }
 
-/** The least recently used of those below `above` that may go. */
-function leastUsed<U>(resources: Resources<U>, above: Path, chain: Path): Path | undefined {
-  let oldest: { readonly path: Path; readonly used: number } | undefined;
-  for (const [{ path: at }, { used }] of walk(nodeAt(resources, above) ?? empty, above, { path: evictable })) {
-    if (at.length > 1 && !isWithin(at, chain) && (oldest === undefined || used < oldest.used)) {
-      oldest = { path: at, used };
-    }
-  }
-  return oldest?.path;
+interface GrantAtPath {
+  readonly path: Path;
+  readonly grant: Grant;
+}
+
+/** The least recently used of those below `above` that may go. This looks at each: hence no generators, and few copies. */
+function leastUsed<U>(top: Resources<U>, above: Path, chain: Path): GrantAtPath | undefined {
+  let oldest: GrantAtPath | undefined;
+  const visit = (node: Resources<U>, path: Path, onChain: boolean): void =>
+    each(node.children, (label, child) => {
+      const chained = onChain && chain[path.length] === label;
+      const grant = chained ? undefined : evictable(child);
+      if (grant !== undefined && grant.used < (oldest?.grant.used ?? Number.POSITIVE_INFINITY)) {
+        oldest = { path: [...path, label], grant };
+      }
+      if (child.children !== undefined) visit(child, [...path, label], chained);
+    });
+  visit(top, above, true);
+  return oldest;
 }
 
 /** The grant of a node below which there is nothing, unless a local command set it. */
@@ -175,6 +225,17 @@ function touch<U>(granted: Granted<U>, path: Path, grant: Grant, used: number): 
 
 /** From so many delegations on it is followed when each is used: by the time that one must go, that tells enough. */
 const watched: number = maxDelegations / 2;
+
+/** Takes a policy away, and remembers how new it was. */
+function retire<U>(granted: Granted<U>, path: Path, before: Grant, { memories: most }: Bounds): Granted<U> {
+  const { resources } = drop(granted, path);
+  const top = path.slice(0, 1);
+  const { past, memories } = remember(nodeAt(resources, top)?.past, path.slice(1), before.notBefore, most);
+  return {
+    resources: updateAt(resources, top, (node) => withPast(node, past)),
+    changes: [...granted.changes, { path, before, memories }],
+  };
+}
 
 function drop<U>({ resources, changes }: Granted<U>, path: Path): Granted<U> {
   const before = findGrant(resources, path);

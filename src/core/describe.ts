@@ -27,6 +27,8 @@ export function describeRefusal(refusal: Refusal): string {
       return `the policy of ${describePath(refusal.path)} is more than the one of ${describePath(refusal.above)} above it: ${describeExcess(refusal.excess)}`;
     case "too-many-delegations":
       return `${describePath(refusal.path)} has delegated ${refusal.limit} times already, and every one of these delegations is in use`;
+    case "policy-outdated":
+      return `the policy of ${describePath(refusal.path)} in this certificate is out of date, ${refusal.seconds} seconds older than one that was in force there or beside it: have the certificate issued again`;
     case "policy-not-found":
       return `there is no policy for ${describePath(refusal.path)}`;
     case "root-policy-stays":
@@ -53,6 +55,7 @@ type AboutPolicies =
   | "bridges-not-allowed"
   | "policy-exceeds"
   | "too-many-delegations"
+  | "policy-outdated"
   | "policy-not-found"
   | "root-policy-stays"
   | "label-needed"

@@ -53,6 +53,14 @@ export function* descending<K extends string, V>(map: OrderedMap<K, V>): Generat
   yield* descending(map.left);
 }
 
+/** As `descending`, and as fast as can be. */
+export function each<K extends string, V>(map: OrderedMap<K, V>, visit: (key: K, value: V) => void): void {
+  for (let at = map; at !== undefined; at = at.left) {
+    each(at.right, visit);
+    visit(at.key, at.value);
+  }
+}
+
 function entry<K extends string, V>(left: OrderedMap<K, V>, key: K, value: V, right: OrderedMap<K, V>): Entry<K, V> {
   return { key, value, left, right, height: 1 + Math.max(height(left), height(right)) };
 }

@@ -38,6 +38,8 @@ export type Refusal =
   /** The policy for `path` is more than the one in force at `above`. */
   | { readonly kind: "policy-exceeds"; readonly path: Path; readonly above: Path; readonly excess: PolicyExcess }
   | { readonly kind: "too-many-delegations"; readonly path: Path; readonly limit: number }
+  /** No policy is in force at `path`, and one that was there was newer by so many seconds (or may have been). */
+  | { readonly kind: "policy-outdated"; readonly path: Path; readonly seconds: number }
   | { readonly kind: "policy-not-found"; readonly path: Path }
   | { readonly kind: "root-policy-stays" }
   | { readonly kind: "unikernel-exists"; readonly name: Name }

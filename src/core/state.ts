@@ -13,6 +13,7 @@ import type { Lock, Locks } from "./lock.ts";
 import type { Manifest, TenderKind } from "./manifest.ts";
 import type { Name, Path } from "./name.ts";
 import type { OrderedMap } from "./ordered_map.ts";
+import type { Memory } from "./past.ts";
 import type { Policy } from "./policy.ts";
 import type { Refusal } from "./refusal.ts";
 import type { Resources } from "./resources.ts";
@@ -227,6 +228,8 @@ export type StoreChange =
     }
   | { readonly kind: "lock"; readonly path: Path; readonly lock?: Lock }
   | { readonly kind: "crl"; readonly authority: string; readonly path: Path; readonly crl: Uint8Array }
+  /** How new policies were that went; paths begin at the root. */
+  | { readonly kind: "past"; readonly memory: Memory }
   | { readonly kind: "unikernel"; readonly name: Name; readonly record?: StoredUnikernel };
 
 /** What of a unikernel outlives the daemon. */

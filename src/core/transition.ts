@@ -128,10 +128,15 @@ export function takeBack(state: State, grants: readonly GrantChange[] | undefine
 /** The commit of policies that changed, where any did. */
 export function commitGrants(grants: readonly GrantChange[]): readonly Effect[] {
   if (grants.length === 0) return [];
-  const changes = grants.map(({ path, after }): StoreChange => {
-    return after === undefined ? { kind: "policy", path } : { kind: "policy", path, grant: after };
+  return [{ kind: "commit", changes: grants.flatMap(storeGrant) }];
+}
+
+function storeGrant({ path, after, memories = [] }: GrantChange): readonly StoreChange[] {
+  const policy: StoreChange = after === undefined ? { kind: "policy", path } : { kind: "policy", path, grant: after };
+  const past = memories.map((memory): StoreChange => {
+    return { kind: "past", memory: { ...memory, path: [...path.slice(0, 1), ...memory.path] } };
   });
-  return [{ kind: "commit", changes }];
+  return [policy, ...past];
 }
 
 export function tell(name: Name, happening: Happening): readonly Effect[] {

@@ -12,6 +12,7 @@
  */
 import type { Label, Name, Path } from "./name.ts";
 import { descending, insert, lookup, type OrderedMap, remove } from "./ordered_map.ts";
+import type { Memory, Past } from "./past.ts";
 import type { Policy } from "./policy.ts";
 import type { CertificateId } from "./revocation.ts";
 
@@ -51,6 +52,8 @@ export interface GrantChange {
   readonly path: Path;
   readonly before?: Grant;
   readonly after?: Grant;
+  /** What is remembered of policies that went; paths begin below the first level. */
+  readonly memories?: readonly Memory[];
 }
 
 export interface Block {
@@ -78,6 +81,8 @@ export interface Node<U> {
   readonly usage: Usage;
   /** Policies at and below this path. */
   readonly grants: number;
+  /** At the first level alone: the policies that went, of that path and below it. */
+  readonly past: Past | undefined;
 }
 
 const noUsage: Usage = { unikernels: 0, memory: 0, block: 0 };
@@ -89,6 +94,7 @@ export const emptyNode: Node<never> = {
   children: undefined,
   usage: noUsage,
   grants: 0,
+  past: undefined,
 };
 
 /** The node at a path, or undefined where nothing is at or below it. */
@@ -126,32 +132,39 @@ export function updateAt<U>(top: Node<U>, path: Path, change: (node: Node<U>) =>
     children: isEmpty(after) ? remove(top.children, label) : insert(top.children, label, after),
     usage: exchanged(top.usage, before.usage, after.usage),
     grants: top.grants - before.grants + after.grants,
+    past: top.past,
   };
 }
 
 /** A node with its grant set, or taken away. */
 export function withGrant<U>(node: Node<U>, grant: Grant | undefined): Node<U> {
-  const { unikernels, blocks, children, usage } = node;
+  const { unikernels, blocks, children, usage, past } = node;
   const grants = node.grants + (grant ? 1 : 0) - (node.grant ? 1 : 0);
-  return { grant, unikernels, blocks, children, usage, grants };
+  return { grant, unikernels, blocks, children, usage, grants, past };
+}
+
+/** A node with what is remembered of policies that went. */
+export function withPast<U>(node: Node<U>, past: Past | undefined): Node<U> {
+  const { grant, unikernels, blocks, children, usage, grants } = node;
+  return { grant, unikernels, blocks, children, usage, grants, past };
 }
 
 /** A node with a unikernel put, replaced or (undefined) removed. */
 export function withTenant<U>(node: Node<U>, label: Label, tenant: Tenant<U> | undefined): Node<U> {
   const before = lookup(node.unikernels, label);
-  const { grant, blocks, children, grants } = node;
+  const { grant, blocks, children, grants, past } = node;
   const unikernels = tenant ? insert(node.unikernels, label, tenant) : remove(node.unikernels, label);
   const usage = exchanged(node.usage, tenantUsage(before), tenantUsage(tenant));
-  return { grant, unikernels, blocks, children, usage, grants };
+  return { grant, unikernels, blocks, children, usage, grants, past };
 }
 
 /** A node with a block device put, replaced or (undefined) removed. */
 export function withBlock<U>(node: Node<U>, label: Label, block: Block | undefined): Node<U> {
   const before = lookup(node.blocks, label);
-  const { grant, unikernels, children, grants } = node;
+  const { grant, unikernels, children, grants, past } = node;
   const blocks = block ? insert(node.blocks, label, block) : remove(node.blocks, label);
   const usage = exchanged(node.usage, blockUsage(before), blockUsage(block));
-  return { grant, unikernels, blocks, children, usage, grants };
+  return { grant, unikernels, blocks, children, usage, grants, past };
 }
 
 function tenantUsage<U>(tenant: Tenant<U> | undefined): Usage {
@@ -204,6 +217,7 @@ function isEmpty<U>(node: Node<U>): boolean {
     node.grant === undefined &&
     node.unikernels === undefined &&
     node.blocks === undefined &&
-    node.children === undefined
+    node.children === undefined &&
+    node.past === undefined
   );
 }

@@ -1,5 +1,5 @@
 /**
- * What must survive: policies and unikernels, in LMDB at `<dbdir>/store`.
+ * What must survive: policies, how new those were that went, and unikernels, in LMDB at `<dbdir>/store`.
  *
  * Invariant: LMDB never meets a full disk, on which it rejects promises that
  * nobody holds and then corrupts the heap (lmdb 3.5.6). Its file is therefore
@@ -18,7 +18,7 @@ import { attempt, type IoError } from "./io.ts";
 import { readFolderSpace } from "./proc.ts";
 import { run } from "./run.ts";
 
-type Table = "policy" | "unikernel" | "lock" | "crl";
+type Table = "policy" | "past" | "unikernel" | "lock" | "crl";
 
 interface Entry {
   readonly key: string;

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { encodeCrl, encodeGrant, encodeLock, encodeUnikernel } from "../codec/record.ts";
+import { encodeCrl, encodeGrant, encodeLock, encodePast, encodeUnikernel, pastKey } from "../codec/record.ts";
 import { printName, printPath } from "../core/name.ts";
 import { unreachable } from "../core/result.ts";
 import type { StoreChange } from "../core/state.ts";
@@ -22,6 +22,11 @@ export function storeChange(change: StoreChange): Change {
     case "lock": {
       const at = { table: "lock", key: printPath(change.path) } as const;
       return change.lock === undefined ? at : { ...at, value: encodeLock(change.lock) };
+    }
+    case "past": {
+      const { memory } = change;
+      const at = { table: "past", key: pastKey(memory) } as const;
+      return memory.time === undefined ? at : { ...at, value: encodePast(memory.time) };
     }
     case "crl":
       return { table: "crl", key: change.authority, value: encodeCrl(change) };

@@ -72,7 +72,8 @@ export async function importState(
     if (policies.length + unikernels.length > 0 && !replace) {
       return err({ kind: "store-not-empty", unikernels: unikernels.length, policies: policies.length });
     }
-    return await fill(store, dbdir, state.value, [...policies, ...unikernels]);
+    const past = store.load("past").map(({ key }): Change => ({ table: "past", key }));
+    return await fill(store, dbdir, state.value, [...policies, ...past, ...unikernels]);
   });
 }
 

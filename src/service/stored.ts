@@ -3,20 +3,26 @@
  *
  * @module
  */
-import { decodeGrant, decodeLock, decodeUnikernel } from "../codec/record.ts";
+import { decodeGrant, decodeLock, decodePast, decodeUnikernel } from "../codec/record.ts";
 import type { Stored } from "../core/boot.ts";
 import { parseName, parsePath } from "../core/name.ts";
 import type { Log } from "../host/log.ts";
 import type { Store } from "../host/store.ts";
 import { readStoredList } from "./revocation_list.ts";
 
-/** Policies, unikernels, locks and revocation lists of an earlier daemon; what cannot be read is left alone and said. */
+/** Policies, how new those were that went, unikernels, locks and revocation lists of an earlier daemon; what cannot be read is left alone and said. */
 export function readStored(store: Store, log: Log): Omit<Stored, "blocks"> {
   const policies = store.load("policy").flatMap(({ key, value }) => {
     const path = parsePath(key);
     const grant = decodeGrant(value);
     if (path.ok && grant.ok) return [{ path: path.value, ...grant.value }];
     log.error({ target: key }, "cannot read a stored policy");
+    return [];
+  });
+  const past = store.load("past").flatMap(({ key, value }) => {
+    const memory = decodePast(key, value);
+    if (memory.ok) return [memory.value];
+    log.error({ target: key }, "cannot read how new a policy was that went");
     return [];
   });
   const unikernels = store.load("unikernel").flatMap(({ key, value }) => {
@@ -38,5 +44,5 @@ export function readStored(store: Store, log: Log): Omit<Stored, "blocks"> {
     if (list === undefined) log.error({ authority: key }, "cannot read a stored revocation list");
     return list === undefined ? [] : [list];
   });
-  return { policies, unikernels, locks, lists };
+  return { policies, past, unikernels, locks, lists };
 }

@@ -1,7 +1,15 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { decodeGrant, decodeUnikernel, encodeGrant, encodeUnikernel } from "../../src/codec/record.ts";
-import { config, policy, time } from "./arbitrary.ts";
+import {
+  decodeGrant,
+  decodePast,
+  decodeUnikernel,
+  encodeGrant,
+  encodePast,
+  encodeUnikernel,
+  pastKey,
+} from "../../src/codec/record.ts";
+import { config, name, policy, time } from "./arbitrary.ts";
 import { hex, stable } from "./vectors.ts";
 
 test("decodeGrant gives back what encodeGrant was given", () => {
@@ -9,6 +17,15 @@ test("decodeGrant gives back what encodeGrant was given", () => {
     fc.property(policy, time, (limits, notBefore) => {
       const grant = { policy: limits, notBefore };
       expect(decodeGrant(encodeGrant(grant))).toEqual({ ok: true, value: grant });
+    }),
+  );
+});
+
+test("decodePast gives back what encodePast and pastKey were given", () => {
+  fc.assert(
+    fc.property(name, fc.constantFrom("own" as const, "floor" as const), time, ({ path }, kind, when) => {
+      const memory = { path, kind, time: when };
+      expect(decodePast(pastKey(memory), encodePast(when))).toEqual({ ok: true, value: memory });
     }),
   );
 });

@@ -6,7 +6,7 @@ import { step } from "../../src/core/supervisor.ts";
 import type { UnikernelConfig } from "../../src/core/unikernel.ts";
 import { chain, config, create, name, path, policy, wide } from "./fixture.ts";
 
-const nothing: Stored = { policies: [], unikernels: [], blocks: [] };
+const nothing: Stored = { policies: [], past: [], unikernels: [], blocks: [] };
 const record = (text: string, changes: Partial<UnikernelConfig> = {}, image = 1): Stored["unikernels"][number] => ({
   name: name(text),
   record: { config: config(changes), digest: Uint8Array.of(image) },

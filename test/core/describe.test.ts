@@ -50,6 +50,7 @@ const refusals: OneOfEach<Refusal> = {
     excess: { kind: "memory", limit: 1111, asked: 3333 },
   },
   "too-many-delegations": { kind: "too-many-delegations", path: alice, limit: 1000 },
+  "policy-outdated": { kind: "policy-outdated", path: alice, seconds: 1111 },
   "policy-not-found": { kind: "policy-not-found", path: alice },
   "root-policy-stays": { kind: "root-policy-stays" },
   "unikernel-exists": { kind: "unikernel-exists", name: vm },

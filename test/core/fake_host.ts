@@ -62,6 +62,8 @@ export class FakeHost {
   now = 0;
   pending: Pending[] = [];
   readonly policies = new Map<string, { readonly policy: Policy; readonly notBefore: number }>();
+  /** How new those were that went. */
+  readonly past = new Map<string, number>();
   readonly unikernels = new Map<string, { readonly name: Name; readonly record: StoredUnikernel }>();
   /** How often each image, by its first byte, is in use. */
   readonly uses = new Map<number, number>();
@@ -227,7 +229,8 @@ export class FakeHost {
         const { path, grant } = change;
         if (grant === undefined) this.policies.delete(spell(path));
         else this.policies.set(spell(path), { policy: grant.policy, notBefore: grant.notBefore });
-      } else if (change.kind !== "unikernel") continue;
+      } else if (change.kind === "past") this.past.set(spell(change.memory.path), change.memory.time ?? Number.NaN);
+      else if (change.kind !== "unikernel") continue;
       else if (change.record === undefined) this.unikernels.delete(spellName(change.name));
       else this.unikernels.set(spellName(change.name), { name: change.name, record: change.record });
     }

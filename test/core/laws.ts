@@ -29,6 +29,7 @@ export function everyLaw(before: State, event: Event, step: Step, host: FakeHost
   onlyItsOwnEntryChanges(was, is, event);
   blocksKnowTheirUser(is);
   macsAreThoseInUse(step.state, is);
+  pastIsNotForgotten(was, is);
   storeTellsWhatExists(is, host);
   guestsAreWithinTheirReservation(is, host);
   if (event.kind === "request") requestIsDecided(before, event, step, was, is);
@@ -95,6 +96,10 @@ function onlyItsOwnEntryChanges(was: Flat, is: Flat, event: Event): void {
   }
 }
 
+function pastIsNotForgotten(was: Flat, is: Flat): void {
+  for (const [path, time] of was.past) expect(is.past.get(path), `the past of ${path}`).toBeGreaterThanOrEqual(time);
+}
+
 function blocksKnowTheirUser(is: Flat): void {
   for (const [key, { path, label, value }] of is.blocks) {
     const users = [...is.unikernels.values()].filter(
@@ -132,6 +137,7 @@ function storeTellsWhatExists(is: Flat, host: FakeHost): void {
   expect(new Map(host.policies)).toEqual(
     new Map(policies.map(([path, { policy, notBefore }]) => [path, { policy, notBefore }])),
   );
+  expect(host.past, "how new those were that went").toEqual(is.past);
   const meant = [...is.unikernels].flatMap(([key, { value }]) => {
     const { current, phase } = value.unikernel;
     const coming = "next" in phase && phase.next?.kind === "replace" ? phase.next.incarnation : current;
@@ -168,6 +174,7 @@ const overPolicy: ReadonlySet<string> = new Set<Refusal["kind"]>([
   "cpuids-not-allowed",
   "bridges-not-allowed",
   "policy-exceeds",
+  "policy-outdated",
 ]);
 
 /**
@@ -176,9 +183,9 @@ const overPolicy: ReadonlySet<string> = new Set<Refusal["kind"]>([
  */
 function verdictIsTheNaiveOne(was: Flat, is: Flat, asking: Asking, step: Step, refusal: Refusal | undefined): void {
   const overtakes = step.effects.some((effect) => effect.kind === "reply" && effect.client !== asking.client);
-  const applied = withLevels(was.policies, asking.request.levels);
+  const applied = withLevels(was, asking.request.levels);
   const allowed = isAllowed(was, applied, asking);
-  const expected = refusal === undefined ? commanded(applied ?? was.policies, asking) : was.policies;
+  const expected = refusal === undefined ? commanded(applied ?? was.policies, was.past, asking) : was.policies;
   if (!overtakes) expect(granted(is.policies), "the policies in force").toEqual(granted(expected));
   if (refusal === undefined) expect(allowed, "accepted over a policy").toBe(true);
   else if (overPolicy.has(refusal.kind)) expect(allowed, "refused within every policy").toBe(false);
@@ -210,10 +217,12 @@ function isAllowed(was: Flat, applied: Policies | undefined, { request: { comman
 }
 
 /** The policies once a local command is carried out. */
-function commanded(policies: Policies, { request: { command, name }, now }: Asking): Policies {
+function commanded(policies: Policies, past: Flat["past"], { request: { command, name }, now }: Asking): Policies {
   const after = new Map(policies);
-  if (command.kind === "policy-add") after.set(spell(name.path), { policy: command.policy, notBefore: now });
-  if (command.kind === "policy-remove") after.delete(spell(name.path));
+  const path = spell(name.path);
+  const newest = policies.get(path)?.notBefore ?? past.get(path) ?? now;
+  if (command.kind === "policy-add") after.set(path, { policy: command.policy, notBefore: Math.max(now, newest) });
+  if (command.kind === "policy-remove") after.delete(path);
   return after;
 }
 

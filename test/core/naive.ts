@@ -5,6 +5,7 @@
 import type { Level } from "../../src/core/command.ts";
 import type { Label, Name } from "../../src/core/name.ts";
 import type { OrderedMap } from "../../src/core/ordered_map.ts";
+import type { Past } from "../../src/core/past.ts";
 import type { Policy } from "../../src/core/policy.ts";
 import type { Unikernel } from "../../src/core/state.ts";
 import type { Block, Demand, Grant, Node, Tenant, Usage } from "../../src/core/trie.ts";
@@ -12,6 +13,8 @@ import type { Block, Demand, Grant, Node, Tenant, Usage } from "../../src/core/t
 export interface Flat {
   readonly nodes: readonly { readonly path: string; readonly usage: Usage; readonly grants: number }[];
   readonly policies: ReadonlyMap<string, Grant>;
+  /** How new those were that went. */
+  readonly past: ReadonlyMap<string, number>;
   readonly unikernels: ReadonlyMap<string, Placed<Tenant<Unikernel>>>;
   readonly blocks: ReadonlyMap<string, Placed<Block>>;
 }
@@ -26,6 +29,7 @@ interface Placed<T> {
 export function flatten(top: Node<Unikernel>): Flat {
   const nodes: { path: string; usage: Usage; grants: number }[] = [];
   const policies = new Map<string, Grant>();
+  const past = new Map<string, number>();
   const unikernels = new Map<string, Placed<Tenant<Unikernel>>>();
   const blocks = new Map<string, Placed<Block>>();
   const visit = (node: Node<Unikernel>, path: string): void => {
@@ -33,10 +37,16 @@ export function flatten(top: Node<Unikernel>): Flat {
     if (node.grant !== undefined) policies.set(path, node.grant);
     for (const [label, value] of entries(node.unikernels)) unikernels.set(`${path}=${label}`, { path, label, value });
     for (const [label, value] of entries(node.blocks)) blocks.set(`${path}=${label}`, { path, label, value });
+    remembered(node.past, path, past);
     for (const [label, child] of entries(node.children)) visit(child, `${path}${label}/`);
   };
   visit(top, "");
-  return { nodes, policies, unikernels, blocks };
+  return { nodes, policies, past, unikernels, blocks };
+}
+
+function remembered(past: Past | undefined, path: string, into: Map<string, number>): void {
+  if (past?.own !== undefined) into.set(path, past.own);
+  for (const [label, child] of entries(past?.children)) remembered(child, `${path}${label}/`, into);
 }
 
 export function entries<K extends string, V>(map: OrderedMap<K, V>): readonly (readonly [K, V])[] {
@@ -64,10 +74,16 @@ export function sum({ unikernels, blocks }: Flat, path: string): Usage {
   };
 }
 
+/** What policies are decided by. */
+export interface Granting {
+  readonly policies: Policies;
+  readonly past: ReadonlyMap<string, number>;
+}
+
 export type Policies = ReadonlyMap<string, { readonly policy: Policy; readonly notBefore: number }>;
 
-/** The policies once a chain is applied; undefined where one of it is more than one above it. */
-export function withLevels(before: Policies, levels: readonly Level[]): Policies | undefined {
+/** The policies once a chain is applied; undefined where one of it is more than one above it, or older than one that went. */
+export function withLevels({ policies: before, past }: Granting, levels: readonly Level[]): Policies | undefined {
   const policies = new Map(before);
   let path = "";
   for (const { label, policy, notBefore } of levels) {
@@ -75,6 +91,7 @@ export function withLevels(before: Policies, levels: readonly Level[]): Policies
     if (notBefore < (policies.get(path)?.notBefore ?? Number.NEGATIVE_INFINITY)) continue;
     const same = policies.get(path);
     if (same !== undefined && same.notBefore === notBefore && alike(same.policy, policy)) continue;
+    if (same === undefined && notBefore < (past.get(path) ?? notBefore)) return undefined;
     if (exceedsAbove(policies, path, policy)) return undefined;
     policies.set(path, { policy, notBefore });
   }

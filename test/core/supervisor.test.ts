@@ -35,6 +35,7 @@ property("boot brings all back that was acknowledged, wherever the daemon was ki
   });
   const host = new FakeHost(hostPolicy, undefined, {
     policies: [],
+    past: [],
     unikernels: [...killed.unikernels.values()],
     blocks,
   });
