@@ -125,7 +125,7 @@ test("unikernelInfo tells the last start of a unikernel that waits for its resta
   expect(infoOf(host)?.started).toBe(started);
 });
 
-test("unikernelStatus tells the phase, the last end and how many there were in a row", () => {
+test("reference bug 10: unikernelStatus tells the phase, the last end and how many there were in a row", () => {
   const host = new FakeHost(wide);
   outcome(host, "vm", create({ failBehaviour: { kind: "restart", codes: [] } }));
   expect(statusOf(host)).toEqual({ phase: "running", failures: 0 });

@@ -4,6 +4,10 @@ import { expect, test } from "vitest";
 import { tlsLimits } from "../../src/host/tls_limits.ts";
 import { ask, dial, hold, type Lab, openDescriptors, openLab, until } from "./endpoint_lab.ts";
 
+/** FULMAR_FUZZ_RUNS=1200 makes more than 10,000 rude clients of them. */
+const { FULMAR_FUZZ_RUNS = "25" } = process.env;
+const rounds = Number(FULMAR_FUZZ_RUNS);
+
 const info = { kind: "unikernel-info", form: "current" } as const;
 
 /** Opens a connection and leaves it in a way that no decent client would. */
@@ -70,25 +74,30 @@ const rudenesses: Readonly<Record<string, Rudeness>> = {
   },
 };
 
-test("reference bugs 19 and 21: 225 rude clients leave the descriptors where they were, and the next client is served", async () => {
-  const lab = await openLab({
-    limits: { linger: 200, handshake: 2000 },
-    answer: (it, socket) => {
-      if (it.request.command.kind === "stats-subscribe") socket.write(Buffer.from("0000000130", "hex"));
-      else setTimeout(() => socket.end(), 5);
-    },
-  });
-  const leaf = hold({ profile: "client", name: "x", issuer: lab.pki.alice, command: info });
-  await ask(lab.port, [leaf, lab.pki.alice]);
-  await new Promise((resolve) => setTimeout(resolve, 100));
-  const before = openDescriptors();
-  for (let round = 0; round < 25; round++) {
-    await Promise.all(Object.values(rudenesses).map((rude) => rude(lab)));
-  }
-  await until(() => openDescriptors() <= before, `${before} descriptors`, 10_000);
-  const answer = await ask(lab.port, [leaf, lab.pki.alice]);
-  expect(answer.payload.kind).toBe("failure");
-}, 60_000);
+test(
+  "reference bugs 19 and 21: rude clients leave descriptors and memory where they were, and the next client is served",
+  async () => {
+    const lab = await openLab({
+      limits: { linger: 200, handshake: 2000 },
+      answer: (it, socket) => {
+        if (it.request.command.kind === "stats-subscribe") socket.write(Buffer.from("0000000130", "hex"));
+        else setTimeout(() => socket.end(), 5);
+      },
+    });
+    const leaf = hold({ profile: "client", name: "x", issuer: lab.pki.alice, command: info });
+    await ask(lab.port, [leaf, lab.pki.alice]);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    const [before, memory] = [openDescriptors(), process.memoryUsage().rss];
+    for (let round = 0; round < rounds; round++) {
+      await Promise.all(Object.values(rudenesses).map((rude) => rude(lab)));
+    }
+    await until(() => openDescriptors() <= before, `${before} descriptors`, 10_000);
+    expect(process.memoryUsage().rss - memory).toBeLessThan(128 * 1024 * 1024);
+    const answer = await ask(lab.port, [leaf, lab.pki.alice]);
+    expect(answer.payload.kind).toBe("failure");
+  },
+  60_000 + rounds * 1000,
+);
 
 test("reference bug 21: a slow handshake is ended, however its bytes drip", async () => {
   const { port } = await openLab({ limits: { handshake: 300 } });
