@@ -6,6 +6,7 @@
 
 import type { Command as CommanderCommand } from "commander";
 import { type Chain, type Key, serialLength } from "../client/leaf.ts";
+import { describePermissions } from "../core/describe.ts";
 import { err, ok, type Result } from "../core/result.ts";
 import type { Environment } from "../host/client_environment.ts";
 import { type Certificate, parseCertificate, sameBytes } from "../x509/certificate.ts";
@@ -127,7 +128,7 @@ async function signFile(environment: Environment, files: SignFiles, options: Sig
   if (!key.ok) return key.error;
   const request = await readRequest(environment, files.request);
   if (!request.ok) return request.error;
-  const { commonName, command } = request.value;
+  const { commonName, command, permissions } = request.value;
   await environment.stdout(`signing certificate with subject /CN=${escapeText(commonName ?? "")}\n`);
   const base = fileBase(commonName, command);
   if (!base.ok) return base.error;
@@ -138,6 +139,9 @@ async function signFile(environment: Environment, files: SignFiles, options: Sig
   if (command === undefined)
     warn(environment, options, "the request asks for nothing: this becomes a server's certificate");
   else await environment.stdout(`signing ${printCommand(command)}\n`);
+  if (permissions !== undefined) {
+    await environment.stdout(`signing permissions: ${describePermissions(permissions)}\n`);
+  }
   const target = { base: base.value, db: files.db, commonName: commonName ?? base.value };
   return store(environment, target, signed.value.der, chain.value);
 }
@@ -161,6 +165,7 @@ function signWith(
 ): Result<SignedCertificate, Failure> {
   const signed = signRequest(request, {
     issuer: issuer.chain[0],
+    above: issuer.chain.slice(1),
     issuerKey: issuer.key,
     now: environment.now(),
     ...(days === undefined ? {} : { days }),

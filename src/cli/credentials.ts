@@ -11,9 +11,9 @@ import {
   type Issuer,
   issueLeaf as issue,
   type Key,
+  type Leaf,
   serialLength,
 } from "../client/leaf.ts";
-import type { Command } from "../core/command.ts";
 import { err, ok, type Result } from "../core/result.ts";
 import type { Environment } from "../host/client_environment.ts";
 import { type Certificate, parseCertificate } from "../x509/certificate.ts";
@@ -59,7 +59,7 @@ export async function issueLeaf(
   environment: Environment,
   issuer: Issuer,
   keyType: KeyType,
-  subject: { readonly commonName: string; readonly command: Command },
+  subject: Pick<Leaf, "commonName" | "command" | "permissions">,
 ): Promise<Result<Credentials, Failure>> {
   const key = await environment.generateKey(keyType);
   const leaf = issue(issuer, { ...subject, key, now: environment.now(), serial: environment.random(serialLength) });

@@ -5,8 +5,9 @@
  */
 import { type Command as CommanderCommand, Option } from "commander";
 import type { Destination } from "../client/destination.ts";
+import { type Permission, permissions } from "../core/permission.ts";
 import { type KeyType, keyTypes } from "../x509/keys.ts";
-import { parseDestinationWord, parseLevelWord } from "./words.ts";
+import { parseDestinationWord, parseLevelWord, parsePermissionsWord } from "./words.ts";
 
 /** How much is said on stderr; `debug` also shows guest arguments. */
 export interface Logging {
@@ -28,6 +29,7 @@ export interface Networking extends Logging {
   readonly caKey: string;
   readonly serverCa: string;
   readonly keyType: KeyType;
+  readonly permit?: readonly Permission[];
 }
 
 export function addLogging(command: CommanderCommand): CommanderCommand {
@@ -58,7 +60,13 @@ export function addNetworking(command: CommanderCommand): CommanderCommand {
     .option("--socket <path>", "go to this Unix socket")
     .option("--tmpdir <dir>", "where the daemon's sockets lie", "/run/fulmar")
     .option("--ca <file>", "with -d: the certificate of your authority, followed by those above it", "ca.pem")
-    .option("--ca-key <file>", "with -d: the private key of your authority", "ca.key");
+    .option("--ca-key <file>", "with -d: the private key of your authority", "ca.key")
+    .addOption(
+      new Option(
+        "--permit <classes>",
+        `with --csr or -d: all that the certificate permits, some of ${permissions.join(",")} (default: what those above it permit)`,
+      ).argParser(parsePermissionsWord),
+    );
   return addLogging(addKeyType(addServerCa(command)));
 }
 

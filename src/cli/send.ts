@@ -13,14 +13,15 @@ import { outgoingBytes } from "../client/upload.ts";
 import { encodeFrame } from "../codec/frame.ts";
 import { encodeWire } from "../codec/wire.ts";
 import { allowedInLeaf } from "../core/command.ts";
+import type { Permission } from "../core/permission.ts";
 import type { Environment } from "../host/client_environment.ts";
 import { connectLocal } from "../host/client_local.ts";
 import { encodeRequest } from "../x509/csr.ts";
 import { encodeKey } from "../x509/keys.ts";
 import { encodePem } from "../x509/pem.ts";
 import { issueLeaf, readIssuer } from "./credentials.ts";
-import { fileFailure } from "./failure.ts";
-import { levelOf } from "./options.ts";
+import { failure, fileFailure } from "./failure.ts";
+import { levelOf, type Networking } from "./options.ts";
 import { carryOut, execute, readAnchor } from "./remote.ts";
 import { inform, warn } from "./report.ts";
 import type { Outcome, Request, Send } from "./session.ts";
@@ -36,6 +37,7 @@ export function createSend(environment: Environment): Send {
 
 async function sendLocal(environment: Environment, request: Request): Promise<Outcome> {
   const { name, command, options } = request;
+  if (options.permit !== undefined) return failure("usage", "--permit is for certificates", "it goes with --csr or -d");
   const path = socketOf(options, command);
   const connection = await connectLocal(path);
   if (!connection.ok) {
@@ -62,12 +64,16 @@ async function sendRemote(environment: Environment, request: Request, destinatio
   const anchor = await readAnchor(environment, options.serverCa);
   if (!anchor.ok) return anchor.error;
   const detached = detachImage(compressImage(command, levelOf(options)));
-  const subject = { commonName: commonName.value, command: detached.command };
+  const subject = { commonName: commonName.value, command: detached.command, ...permissionsOf(options) };
   const leaf = await issueLeaf(environment, issuer.value, options.keyType, subject);
   if (!leaf.ok) return leaf.error;
   const upload = detached.image === undefined ? {} : { upload: outgoingBytes(detached.image.bytes) };
   const errand = { destination, anchor: anchor.value, leaf: leaf.value, ...upload };
   return execute(environment, options, { ...request, ...errand, command: detached.command });
+}
+
+function permissionsOf({ permit }: Networking): { readonly permissions?: readonly Permission[] } {
+  return permit === undefined ? {} : { permissions: permit };
 }
 
 /** Writes `<name>.key` and `<name>.req`, for an authority to sign. */
@@ -79,7 +85,7 @@ async function writeRequest(environment: Environment, { name, command, options }
   if (command.kind !== "policy-add" && !allowedInLeaf(command)) warn(environment, options, refusedInLeaf);
   const key = await environment.generateKey(options.keyType);
   const compressed = compressImage(command, levelOf(options));
-  const request = encodePem("CERTIFICATE REQUEST", encodeRequest(key, commonName.value, compressed));
+  const request = encodePem("CERTIFICATE REQUEST", encodeRequest(key, commonName.value, compressed, options.permit));
   const keyWritten = await environment.writeFile(`${base.value}.key`, encodeKey(key), 0o400);
   if (!keyWritten.ok) return fileFailure(keyWritten.error);
   const written = await environment.writeFile(`${base.value}.req`, request, 0o644);

@@ -10,6 +10,7 @@ import { InvalidArgumentError } from "commander";
 import { type Destination, parseDestination } from "../client/destination.ts";
 import { describeNameError } from "../core/describe.ts";
 import { type Name, type NameError, type Path, parseLabel, parseName, parsePath } from "../core/name.ts";
+import { type Permission, parsePermission, permissions, sortPermissions } from "../core/permission.ts";
 import type { BlockAttachment, BridgeAttachment } from "../core/unikernel.ts";
 import { escapeText } from "./escape.ts";
 
@@ -52,6 +53,16 @@ export function parsePositiveWord(word: string): number {
 export function parseLevelWord(word: string): number {
   if (!/^\d$/.test(word)) throw new InvalidArgumentError("A compression level is a digit, 0 to 9.");
   return Number(word);
+}
+
+/** Classes of commands with commas between, as `info,console`. */
+export function parsePermissionsWord(word: string): readonly Permission[] {
+  const named = word.split(",").map((name) => {
+    const permission = parsePermission(name.trim());
+    if (permission !== undefined) return permission;
+    throw new InvalidArgumentError(`Permissions are some of ${permissions.join(", ")}.`);
+  });
+  return sortPermissions(named);
 }
 
 /** For options that may be repeated. */

@@ -4,7 +4,7 @@
  * @module
  */
 import { describeDer } from "../codec/describe.ts";
-import { describeExcess, describeNameError, describeUnusable } from "../core/describe.ts";
+import { describeExcess, describeNameError, describePermissions, describeUnusable } from "../core/describe.ts";
 import { unreachable } from "../core/result.ts";
 import type { ConnectionError } from "../host/client_connection.ts";
 import type { TlsError } from "../host/client_tls.ts";
@@ -81,6 +81,18 @@ export function describeSign(error: SignError): Problem {
         "usage",
         `more than the authority's own policy: ${describeExcess(error.excess)}`,
         "ask for less, or have the authority above raise the policy",
+      );
+    case "permission-exceeded":
+      return problem(
+        "usage",
+        `${error.asked.join(", ")} is asked for, and the authority's certificates permit ${describePermissions(error.permitted)}`,
+        "a certificate permits at most what those above it permit: ask for less",
+      );
+    case "command-not-permitted":
+      return problem(
+        "usage",
+        `the command needs ${error.permission}, and its certificates permit ${describePermissions(error.permitted)}`,
+        "ask those who signed the certificate for one that permits it",
       );
     default:
       return unreachable(error);

@@ -4,6 +4,7 @@
  * @module
  */
 import type { Command } from "../core/command.ts";
+import type { Permission } from "../core/permission.ts";
 import { err, ok, type Result } from "../core/result.ts";
 import type { Environment } from "../host/client_environment.ts";
 import { type Certificate, parseCertificate } from "../x509/certificate.ts";
@@ -34,6 +35,8 @@ export interface Issuer {
 export interface Leaf {
   readonly commonName: string;
   readonly command: Command;
+  /** Absent: all that those above it permit. */
+  readonly permissions?: readonly Permission[];
   /** Its own. */
   readonly key: Key;
   /** Milliseconds since the Unix epoch. */
@@ -54,11 +57,16 @@ export type LeafError =
 export function issueLeaf({ chain, key }: Issuer, leaf: Leaf): Result<Credentials, LeafError> {
   const publicKey = parsePublicKey(encodePublicKey(leaf.key));
   if (!publicKey.ok) return err({ kind: "unreadable" });
-  const { commonName, command, now, life = leafLife, serial } = leaf;
-  const signed = signRequest(
-    { commonName, command, publicKey: publicKey.value },
-    { issuer: chain[0], issuerKey: key, now, days: life / millisecondsPerDay, serial },
-  );
+  const { commonName, command, permissions, now, life = leafLife, serial } = leaf;
+  const asked = { commonName, command, publicKey: publicKey.value };
+  const signed = signRequest(permissions === undefined ? asked : { ...asked, permissions }, {
+    issuer: chain[0],
+    above: chain.slice(1),
+    issuerKey: key,
+    now,
+    days: life / millisecondsPerDay,
+    serial,
+  });
   if (!signed.ok) return err({ kind: "sign", error: signed.error });
   const own = parseCertificate(signed.value.der);
   if (!own.ok) return err({ kind: "unreadable" });

@@ -21,6 +21,7 @@ import {
   text,
 } from "./der_writer.ts";
 import { readLabel } from "./name.ts";
+import { readPermissions, writePermissions } from "./permission.ts";
 import { readPolicy, writePolicy } from "./policy.ts";
 import { readGeneralizedTime, writeGeneralizedTime } from "./time.ts";
 
@@ -36,9 +37,18 @@ export function readRequest(reader: Reader): ChainRequest {
     const expires = readGeneralizedTime(inside);
     const command = readCommand(inside);
     const imageFollows = inside.boolean();
+    const permissions = inside.optionalExplicit(0, readPermissions);
     const certificates = inside.optionalExplicit(1, readCertificates);
-    const request = { levels, leaf, ...(label === undefined ? {} : { label }), expires, command, imageFollows };
-    return certificates === undefined ? request : { ...request, certificates };
+    return {
+      levels,
+      leaf,
+      ...(label === undefined ? {} : { label }),
+      expires,
+      command,
+      imageFollows,
+      ...(permissions === undefined ? {} : { permissions }),
+      ...(certificates === undefined ? {} : { certificates }),
+    };
   });
 }
 
@@ -50,6 +60,7 @@ export function writeRequest(request: ChainRequest): Der {
     writeGeneralizedTime(request.expires),
     writeCommand(request.command),
     boolean(request.imageFollows),
+    optionalExplicit(0, request.permissions, writePermissions),
     optionalExplicit(1, request.certificates, (ids) => sequenceOf(ids, writeCertificateId)),
   );
 }
@@ -77,8 +88,13 @@ function readLevel(reader: Reader): Level {
       notAfter: readGeneralizedTime(inside),
       fingerprint: readSha256(inside),
     };
+    const permissions = inside.optionalExplicit(0, readPermissions);
     const certificate = inside.optionalExplicit(1, readCertificateId);
-    return certificate === undefined ? level : { ...level, certificate };
+    return {
+      ...level,
+      ...(permissions === undefined ? {} : { permissions }),
+      ...(certificate === undefined ? {} : { certificate }),
+    };
   });
 }
 
@@ -89,6 +105,7 @@ function writeLevel(level: Level): Der {
     writeGeneralizedTime(level.notBefore),
     writeGeneralizedTime(level.notAfter),
     octets(level.fingerprint),
+    optionalExplicit(0, level.permissions, writePermissions),
     optionalExplicit(1, level.certificate, writeCertificateId),
   );
 }

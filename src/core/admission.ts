@@ -1,14 +1,15 @@
 /**
  * Whether somebody is let in at all, before anything is decided about what he
- * asks for: by locks, and by what was revoked.
+ * asks for: by locks, by what was revoked, and by what his certificates permit.
  *
- * Asked again of everyone who is still there when either changes.
+ * Asked again of everyone who is still there when locks or lists change.
  *
  * @module
  */
 import type { Command } from "./command.ts";
 import { checkLocked, type Locks } from "./lock.ts";
 import type { Path } from "./name.ts";
+import { checkPermission } from "./permission.ts";
 import type { Refusal } from "./refusal.ts";
 import { checkRevoked, type Link, type Revocation } from "./revocation.ts";
 import type { Request } from "./state.ts";
@@ -24,7 +25,7 @@ export function checkAdmission({ locks, revocation }: Gates, request: Request, n
   const chain = chainOf(request);
   const asker = { target: request.name.path, takes: takes(request.command) };
   const locked = checkLocked(locks, chain === undefined ? asker : { ...asker, chain });
-  return locked ?? checkRevoked(revocation, linksOf(request), now);
+  return locked ?? checkRevoked(revocation, linksOf(request), now) ?? checkPermission(request);
 }
 
 /** Whether a command takes resources, so that the policies of its chain must hold for it. */

@@ -7,6 +7,7 @@
  * @module
  */
 import type { Name, Path } from "./name.ts";
+import type { Permission } from "./permission.ts";
 import type { Policy } from "./policy.ts";
 import type { ExitStatus } from "./restart.ts";
 import { unreachable } from "./result.ts";
@@ -121,6 +122,8 @@ export interface Level {
   readonly notAfter: number;
   /** SHA-256 of the certificate. */
   readonly fingerprint: Uint8Array;
+  /** What it and those above it that are no levels permit; absent: everything. */
+  readonly permissions?: readonly Permission[];
   /** As revocation lists know it. */
   readonly certificate?: CertificateId;
 }
@@ -137,6 +140,8 @@ export interface ChainRequest {
   readonly command: Command;
   /** Whether the image of a create follows the frame as a stream. */
   readonly imageFollows: boolean;
+  /** What the leaf permits; absent: everything. */
+  readonly permissions?: readonly Permission[];
   /** Those that give no level, as revocation lists know them: the leaf, then authorities upwards. */
   readonly certificates?: readonly CertificateId[];
 }

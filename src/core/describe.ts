@@ -7,6 +7,7 @@
 import { describeTrust } from "./describe_trust.ts";
 import type { Happening } from "./happening.ts";
 import { maxLabelLength, type NameError, type Path, printName, printPath } from "./name.ts";
+import type { Permission } from "./permission.ts";
 import { leastMemory, type PolicyExcess, type Unusable, unlimited } from "./policy.ts";
 import type { Refusal, Resource, TenderRefusal, TrustRefusal } from "./refusal.ts";
 import type { ExitStatus } from "./restart.ts";
@@ -15,6 +16,8 @@ import { printMac } from "./tender.ts";
 
 export function describeRefusal(refusal: Refusal): string {
   switch (refusal.kind) {
+    case "not-permitted":
+      return describeNotPermitted(refusal);
     case "limit":
       return describeLimit(refusal);
     case "block-not-allowed":
@@ -49,6 +52,7 @@ export function describeRefusal(refusal: Refusal): string {
 }
 
 type AboutPolicies =
+  | "not-permitted"
   | "limit"
   | "block-not-allowed"
   | "cpuids-not-allowed"
@@ -224,6 +228,15 @@ export function describeExit(status: ExitStatus): string {
     default:
       return unreachable(status);
   }
+}
+
+function describeNotPermitted({ path, permission, permitted }: Extract<Refusal, { kind: "not-permitted" }>): string {
+  const whose = path === undefined ? "this certificate" : `the certificate of ${describePath(path)}`;
+  return `${whose} permits ${describePermissions(permitted)}, and this needs ${permission}`;
+}
+
+export function describePermissions(permitted: readonly Permission[]): string {
+  return permitted.length === 0 ? "nothing" : `${list(permitted)} only`;
 }
 
 function describeLimit({ path, resource, limit, used, asked }: Extract<Refusal, { kind: "limit" }>): string {

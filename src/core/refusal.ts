@@ -7,12 +7,20 @@
  */
 import type { DeviceMismatch, Target, TenderKind } from "./manifest.ts";
 import type { Name, Path } from "./name.ts";
+import type { Permission } from "./permission.ts";
 import type { PolicyExcess } from "./policy.ts";
 
 /** What a policy counts; memory and block in MB. */
 export type Resource = "unikernels" | "memory" | "block";
 
 export type Refusal =
+  /** The certificate of `path`, or without one the leaf, permits only `permitted`. */
+  | {
+      readonly kind: "not-permitted";
+      readonly permission: Permission;
+      readonly permitted: readonly Permission[];
+      readonly path?: Path;
+    }
   /** The policy at `path` allows `limit`; at and below it `used` is taken and `asked` more was asked for. */
   | {
       readonly kind: "limit";

@@ -14,6 +14,7 @@ import type { Manifest, TenderKind } from "./manifest.ts";
 import type { Name, Path } from "./name.ts";
 import type { OrderedMap } from "./ordered_map.ts";
 import type { Memory } from "./past.ts";
+import type { Permission } from "./permission.ts";
 import type { Policy } from "./policy.ts";
 import type { Refusal } from "./refusal.ts";
 import type { Resources } from "./resources.ts";
@@ -131,6 +132,8 @@ export interface Request {
   readonly levels: readonly Level[];
   /** As in `ChainRequest`; of a chain alone. */
   readonly certificates?: readonly CertificateId[];
+  /** What the chain's leaf permits; absent: everything. */
+  readonly permissions?: readonly Permission[];
 }
 
 /** What happens; times in ms since the Unix epoch. */

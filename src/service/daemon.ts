@@ -168,7 +168,7 @@ export class Daemon {
 
   /** @returns whether another request may follow: not behind a subscription, nor behind an upload that was not taken */
   async #serveRequest(connection: Connection, from: Header, request: ChainRequest): Promise<boolean> {
-    const { levels, label, command, certificates } = request;
+    const { levels, label, command } = request;
     const { sequence, name } = from;
     const path = levels.map((level) => level.label);
     const covered = label === undefined ? isWithin(path, name.path) : sameName({ path, label }, name);
@@ -177,7 +177,7 @@ export class Daemon {
       connection.fail(header, "the request is not what the chain says");
       return false;
     }
-    const asked: Request = { name, command, levels, ...(certificates === undefined ? {} : { certificates }) };
+    const asked: Request = { ...request, name };
     const barred = command.kind === "push-crl" ? undefined : checkAdmission(this.#runner().state, asked, Date.now());
     if (barred !== undefined) {
       connection.fail(header, describeRefusal(barred));

@@ -10,6 +10,7 @@ import type { DerError } from "../codec/der.ts";
 import { decodeExtension } from "../codec/extension.ts";
 import { allowedInLeaf, type ChainRequest, type Command, type Level } from "../core/command.ts";
 import { type Label, type NameError, parseLabel } from "../core/name.ts";
+import { bothPermit, type Permission } from "../core/permission.ts";
 import { err, ok, type Result } from "../core/result.ts";
 import type { Certificate } from "./certificate.ts";
 import { certificateId } from "./certificate_id.ts";
@@ -33,19 +34,33 @@ export type AuthorityError =
 export function readAuthority(path: VerifiedPath): Result<Authority, AuthorityError> {
   const levels: Level[] = [];
   const certificates = [certificateId(path.leaf, path.intermediates[0] ?? path.anchor)];
+  let { permissions } = path.leaf.extensions;
+  // What one that is no level permits holds for what is below it: the last level that was met, or the leaf.
+  const narrow = (permitted: readonly Permission[] | undefined): void => {
+    const [below] = levels;
+    if (below === undefined) permissions = bothPermit(permissions, permitted);
+    else levels[0] = permit(below, bothPermit(below.permissions, permitted));
+  };
   for (const [index, certificate] of path.intermediates.entries()) {
     const level = readLevel(certificate, index + 1);
     if (!level.ok) return level;
     const id = certificateId(certificate, path.intermediates[index + 1] ?? path.anchor);
     if (level.value === undefined) certificates.push(id);
     else levels.unshift({ ...level.value, certificate: id });
+    narrow(certificate.extensions.permissions);
   }
+  narrow(path.anchor.extensions.permissions);
   const command = readCommand(path.leaf);
   if (!command.ok) return command;
   const label = readLeafLabel(path.leaf, command.value);
   if (!label.ok) return label;
   const rest = { leaf: path.leaf.fingerprint, expires: path.notAfter, command: command.value, certificates };
-  return ok(label.value === undefined ? { levels, ...rest } : { levels, label: label.value, ...rest });
+  const request = label.value === undefined ? { levels, ...rest } : { levels, label: label.value, ...rest };
+  return ok(permit(request, permissions));
+}
+
+function permit<T>(value: T, permissions: readonly Permission[] | undefined): T {
+  return permissions === undefined ? value : { ...value, permissions };
 }
 
 function readLevel(certificate: Certificate, at: number): Result<Level | undefined, AuthorityError> {

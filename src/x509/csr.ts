@@ -4,16 +4,19 @@
  * @module
  */
 import type { KeyObject } from "node:crypto";
-import { Attribute, CertificationRequest, Extension, Extensions } from "pkijs";
+import { Attribute, CertificationRequest, type Extension, Extensions } from "pkijs";
 import { type DerError, decodeDer, type Reader, tags } from "../codec/der.ts";
 import { decodeExtension, encodeExtension } from "../codec/extension.ts";
+import { decodePermissions, encodePermissions } from "../codec/permission.ts";
 import type { Command } from "../core/command.ts";
+import type { Permission } from "../core/permission.ts";
 import { err, ok, type Result } from "../core/result.ts";
 import { encodeName, parseName } from "./distinguished_name.ts";
 import { type Extension as ReadExtension, readExtension } from "./extensions.ts";
+import { wrap } from "./issue.ts";
 import { encodePublicKey } from "./keys.ts";
-import { oids, printOid, readOid } from "./oid.ts";
-import { arrayBuffer, nameSchema, publicKeySchema, signSchema } from "./pkijs_schema.ts";
+import { type Oid, oids, printOid, readOid } from "./oid.ts";
+import { nameSchema, publicKeySchema, signSchema } from "./pkijs_schema.ts";
 import { isStrong, type PublicKey, parsePublicKey } from "./public_key.ts";
 import { parseAlgorithm, verifySignature } from "./signature.ts";
 
@@ -23,6 +26,8 @@ export interface SigningRequest {
   readonly publicKey: PublicKey;
   /** Absent: nothing of ours is asked for. */
   readonly command?: Command;
+  /** Absent: everything is to be permitted. */
+  readonly permissions?: readonly Permission[];
 }
 
 export type RequestError =
@@ -34,16 +39,25 @@ export type RequestError =
   | { readonly kind: "extension-repeated" }
   | { readonly kind: "extension-undecodable"; readonly error: DerError };
 
-/** Makes a request of the key's owner; the command's image, if any, goes into it. */
+/**
+ * Makes a request of the key's owner; the command's image, if any, goes into it.
+ *
+ * @param permissions - absent: everything is to be permitted
+ */
 export function encodeRequest(
   key: KeyObject,
   commonName: string | undefined,
   command: Command | undefined,
+  permissions?: readonly Permission[],
 ): Uint8Array {
   const request = new CertificationRequest();
   request.subject = nameSchema(encodeName(commonName));
   request.subjectPublicKeyInfo = publicKeySchema(encodePublicKey(key));
-  request.attributes = command === undefined ? [] : [extensionRequest(encodeExtension(command))];
+  const extensions = [
+    ...(command === undefined ? [] : [wrap(oids.command, false, encodeExtension(command))]),
+    ...(permissions === undefined ? [] : [wrap(oids.permissions, false, encodePermissions(permissions))]),
+  ];
+  request.attributes = extensions.length === 0 ? [] : [extensionRequest(extensions)];
   return signSchema(request, key);
 }
 
@@ -64,12 +78,15 @@ export function parseRequest(der: Uint8Array): Result<SigningRequest, RequestErr
   const algorithm = parseAlgorithm(outer.value.algorithm);
   if (algorithm === undefined) return err({ kind: "algorithm-unsupported" });
   if (!verifySignature(publicKey.value, { ...outer.value, algorithm })) return err({ kind: "signature-wrong" });
-  const command = readCommand(fields.value.extensions);
+  const command = readAsked(fields.value.extensions, oids.command, decodeExtension);
   if (!command.ok) return command;
+  const permissions = readAsked(fields.value.extensions, oids.permissions, decodePermissions);
+  if (!permissions.ok) return permissions;
   return ok({
     publicKey: publicKey.value,
     ...(subject.value.commonName === undefined ? {} : { commonName: subject.value.commonName }),
     ...(command.value === undefined ? {} : { command: command.value }),
+    ...(permissions.value === undefined ? {} : { permissions: permissions.value }),
   });
 }
 
@@ -100,16 +117,20 @@ function readAttribute(attribute: Reader): readonly ReadExtension[] {
   return [];
 }
 
-function readCommand(extensions: readonly ReadExtension[]): Result<Command | undefined, RequestError> {
-  const [ours, another] = extensions.filter(({ oid }) => oid === oids.command);
-  if (ours === undefined) return ok(undefined);
+/** What of ours is asked for: the value of one extension. */
+function readAsked<T>(
+  extensions: readonly ReadExtension[],
+  wanted: Oid,
+  decode: (value: Uint8Array) => Result<T, DerError>,
+): Result<T | undefined, RequestError> {
+  const [asked, another] = extensions.filter(({ oid }) => oid === wanted);
+  if (asked === undefined) return ok(undefined);
   if (another !== undefined) return err({ kind: "extension-repeated" });
-  const command = decodeExtension(ours.value);
-  return command.ok ? command : err({ kind: "extension-undecodable", error: command.error });
+  const value = decode(asked.value);
+  return value.ok ? value : err({ kind: "extension-undecodable", error: value.error });
 }
 
-function extensionRequest(value: Uint8Array): Attribute {
-  const extension = new Extension({ extnID: printOid(oids.command), critical: false, extnValue: arrayBuffer(value) });
-  const extensions = new Extensions({ extensions: [extension] });
-  return new Attribute({ type: printOid(oids.extensionRequest), values: [extensions.toSchema()] });
+function extensionRequest(extensions: Extension[]): Attribute {
+  const value = new Extensions({ extensions }).toSchema();
+  return new Attribute({ type: printOid(oids.extensionRequest), values: [value] });
 }

@@ -5,6 +5,8 @@
  * @module
  */
 import { type DerError, decodeDer, type Reader, tags } from "../codec/der.ts";
+import { readPermissions } from "../codec/permission.ts";
+import type { Permission } from "../core/permission.ts";
 import { err, ok, type Result } from "../core/result.ts";
 import { type GeneralName, readNames } from "./general_name.ts";
 import { type NameConstraints, readNameConstraints } from "./name_constraints.ts";
@@ -42,6 +44,8 @@ export interface Extensions {
   readonly nameConstraints?: NameConstraints;
   /** Ours: an encoded CertExtension. Set when critical, too; then it is also unhandled. */
   readonly command?: Uint8Array;
+  /** Ours: what is permitted; absent: everything. As with `command`, critical is unhandled. */
+  readonly permissions?: readonly Permission[];
   /** Dotted. A path that has one is refused: critical and unknown, or nothing that we can honour. */
   readonly unhandled: readonly string[];
 }
@@ -117,6 +121,7 @@ const readers: Readonly<Record<Oid, (reader: Reader, critical: boolean) => Parti
   [oids.authorityKeyId]: (reader) => ({ authorityKeyId: readAuthorityKeyId(reader) }),
   [oids.subjectAltName]: (reader) => ({ alternativeNames: readNames(reader) }),
   [oids.nameConstraints]: (reader) => ({ nameConstraints: readNameConstraints(reader) }),
+  [oids.permissions]: (reader) => ({ permissions: readPermissions(reader) }),
   [oids.authorityInfoAccess]: (reader) => {
     const count = reader.sequenceOf((access) => access.sequence((it) => [readOid(it), it.raw()])).length;
     return count > 0 ? {} : reader.fail("value-refused");

@@ -14,6 +14,8 @@ import {
   Time,
   TimeType,
 } from "pkijs";
+import { encodePermissions } from "../codec/permission.ts";
+import type { Permission } from "../core/permission.ts";
 import type { Certificate } from "./certificate.ts";
 import { encodeName } from "./distinguished_name.ts";
 import { type Oid, oids, printOid } from "./oid.ts";
@@ -31,6 +33,8 @@ export interface Issuance {
   readonly publicKey: Uint8Array;
   /** Ours, encoded: the policy of a delegate, the command of a client. */
   readonly extension?: Uint8Array;
+  /** Ours, too. Absent: everything is permitted. */
+  readonly permissions?: readonly Permission[];
   /** Absent: the subject signs itself, which is for the root. */
   readonly issuer?: Certificate;
   /** The issuer's, or the subject's own. */
@@ -62,9 +66,12 @@ export function issueCertificate(issuance: Issuance): Uint8Array {
 }
 
 /** In albatross's order. Ours is never critical: albatross refuses critical extensions that its library does not know. */
-function extensionsOf({ profile, extension, issuer, publicKey }: Issuance): Extension[] {
+function extensionsOf({ profile, extension, permissions, issuer, publicKey }: Issuance): Extension[] {
   const ca = profile === "authority";
-  const command = extension === undefined ? [] : [wrap(oids.command, false, extension)];
+  const command = [
+    ...(extension === undefined ? [] : [wrap(oids.command, false, extension)]),
+    ...(permissions === undefined ? [] : [wrap(oids.permissions, false, encodePermissions(permissions))]),
+  ];
   const subjectKeyId = octetString(keyIdentifier(publicKey));
   const constraints = new BasicConstraints({ cA: ca });
   const common = [

@@ -42,6 +42,8 @@ const maxOid = 39;
 export const oids = {
   /** 1.3.6.1.4.1.49836.42: the command of a leaf, the policy of an intermediate. */
   command: "2b0601040183852c2a",
+  /** 1.3.6.1.3.102117.1, of the experimental arc until we have a number of our own: the permissions of any of ours. */
+  permissions: "2b060103869d6501",
   commonName: "550403",
   emailAddress: "2a864886f70d010901",
   subjectKeyId: "551d0e",

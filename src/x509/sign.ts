@@ -11,7 +11,16 @@ import type { DerError } from "../codec/der.ts";
 import { decodeExtension, encodeExtension } from "../codec/extension.ts";
 import { allowedInLeaf, type Command } from "../core/command.ts";
 import { type NameError, parseLabel } from "../core/name.ts";
-import { checkUsable, excess, type Policy, type PolicyExcess, sortedSet, type Unusable } from "../core/policy.ts";
+import { bothPermit, type Permission, permissionOf } from "../core/permission.ts";
+import {
+  checkUsable,
+  excess,
+  missing,
+  type Policy,
+  type PolicyExcess,
+  sortedSet,
+  type Unusable,
+} from "../core/policy.ts";
 import { err, ok, type Result } from "../core/result.ts";
 import { hostBridge, type Settings } from "../core/unikernel.ts";
 import { pathNames } from "./authority.ts";
@@ -23,6 +32,8 @@ import { encodePublicKey } from "./keys.ts";
 /** Who signs, when, for how long. */
 export interface Signing {
   readonly issuer: Certificate;
+  /** Those above the issuer, as far as they are at hand: they may permit less than the issuer's own says. */
+  readonly above?: readonly Certificate[];
   readonly issuerKey: KeyObject;
   /** Milliseconds since the Unix epoch. */
   readonly now: number;
@@ -37,6 +48,8 @@ export interface SignedCertificate {
   /** `server` deserves a warning: the request asked for nothing of ours. */
   readonly profile: Profile;
   readonly command?: Command;
+  /** Absent: all that those above it permit. */
+  readonly permissions?: readonly Permission[];
 }
 
 export type SignError =
@@ -48,17 +61,31 @@ export type SignError =
   | { readonly kind: "command-not-allowed"; readonly command: Command["kind"] }
   | { readonly kind: "policy-unusable"; readonly problem: Unusable }
   /** More than the issuer's own policy. */
-  | { readonly kind: "policy-exceeded"; readonly excess: PolicyExcess };
+  | { readonly kind: "policy-exceeded"; readonly excess: PolicyExcess }
+  /** Asked for, and not among what the issuer's path permits. */
+  | {
+      readonly kind: "permission-exceeded";
+      readonly asked: readonly Permission[];
+      readonly permitted: readonly Permission[];
+    }
+  /** The command needs what the issuer's path, or the request itself, does not permit. */
+  | {
+      readonly kind: "command-not-permitted";
+      readonly permission: Permission;
+      readonly permitted: readonly Permission[];
+    };
 
 export function signRequest(request: SigningRequest, signing: Signing): Result<SignedCertificate, SignError> {
   const { issuer, issuerKey, now, serial } = signing;
-  const { commonName, publicKey, command } = request;
+  const { commonName, publicKey, command, permissions } = request;
   const profile = profileOf(command);
   const problem = checkIssuer(issuer, issuerKey) ?? checkName(commonName, profile);
   if (problem !== undefined) return err(problem);
   const above = policyOf(issuer);
   if (!above.ok) return above;
-  const refusal = command === undefined ? undefined : checkCommand(command, above.value);
+  const refusal =
+    (command === undefined ? undefined : checkCommand(command, above.value)) ??
+    checkPermissions(request, permittedTo([issuer, ...(signing.above ?? [])]));
   if (refusal !== undefined) return err(refusal);
   const der = issueCertificate({
     profile,
@@ -70,8 +97,10 @@ export function signRequest(request: SigningRequest, signing: Signing): Result<S
     serial,
     ...(commonName === undefined ? {} : { commonName }),
     ...(command === undefined ? {} : { extension: encodeExtension(command) }),
+    ...(permissions === undefined ? {} : { permissions }),
   });
-  return ok(command === undefined ? { der, profile } : { der, profile, command });
+  const asked = permissions === undefined ? {} : { permissions };
+  return ok(command === undefined ? { der, profile, ...asked } : { der, profile, command, ...asked });
 }
 
 function profileOf(command: Command | undefined): Profile {
@@ -109,6 +138,24 @@ function checkCommand(command: Command, above: Policy | undefined): SignError | 
   if (!allowedInLeaf(command)) return { kind: "command-not-allowed", command: command.kind };
   if (command.kind === "unikernel-create") return checkPolicy(asPolicy(command.config), above);
   return undefined;
+}
+
+/** What a path of certificates permits together. */
+function permittedTo(path: readonly Certificate[]): readonly Permission[] | undefined {
+  return path.map(({ extensions }) => extensions.permissions).reduce(bothPermit, undefined);
+}
+
+/** A delegate's own command, its policy, is its issuer's: only what it may do itself is looked at. */
+function checkPermissions(
+  { command, permissions }: SigningRequest,
+  above: readonly Permission[] | undefined,
+): SignError | undefined {
+  const excess = above && permissions ? missing(permissions, above) : [];
+  if (above !== undefined && excess.length > 0) return { kind: "permission-exceeded", asked: excess, permitted: above };
+  const permitted = bothPermit(above, permissions);
+  const needed = command === undefined || command.kind === "policy-add" ? undefined : permissionOf(command);
+  if (permitted === undefined || needed === undefined || permitted.includes(needed)) return undefined;
+  return { kind: "command-not-permitted", permission: needed, permitted };
 }
 
 function checkPolicy(policy: Policy, above: Policy | undefined): SignError | undefined {
