@@ -75,6 +75,33 @@ test("sign shows what it signs and enters it in the database", async () => {
   expect(entry).toBe(`${serial(certificate)} alice`);
 });
 
+test("sign shows the permissions that were asked for, copies them, and refuses more than the authority has", async () => {
+  const folder = temporaryFolder();
+  await follow(folder, ["generate ca db", "add-policy --csr alice 2 --mem 256 --bridge service --permit console,info"]);
+  expect(await follow(folder, ["sign cacert.pem db ca.key alice.req"])).toBe(
+    "signing certificate with subject /CN=alice\n" +
+      "signing policy add policy: 2 unikernels 0 CPUids 256 MB memory no block, bridges: service\n" +
+      "signing permissions: info, console only\n",
+  );
+  expect(readCertificates(folder, "alice.pem")[0].extensions.permissions).toEqual(["info", "console"]);
+  await follow(folder, ["add-policy --csr bob 1 --mem 256 --bridge service --permit info,destroy"]);
+  expect(await say("sign alice.pem db alice.key bob.req".split(" "), folder)).toMatchObject({
+    status: 124,
+    stderr:
+      "error: destroy is asked for, and the authority's certificates permit info, console only\n" +
+      "hint: a certificate permits at most what those above it permit: ask for less\n",
+  });
+});
+
+test.for([
+  ["info --csr --permit info,all", "Permissions are some of info, console, download,"],
+  ["info --permit info", "error: --permit is for certificates\nhint: it goes with --csr or -d\n"],
+])("124: %s", async ([words, text]) => {
+  const said = await say((words ?? "").split(" "), temporaryFolder());
+  expect(said.status).toBe(124);
+  expect(said.stderr).toContain(text);
+});
+
 test("reference bug 34: a certificate of the authority below an authority below an authority holds", async () => {
   const folder = temporaryFolder();
   await follow(folder, [

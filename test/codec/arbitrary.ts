@@ -4,6 +4,7 @@ import type { Payload, Wire } from "../../src/codec/wire.ts";
 import type { ChainRequest, Command, InfoForm, Level, Success } from "../../src/core/command.ts";
 import type { Happening } from "../../src/core/happening.ts";
 import { type Label, type Name, parseLabel } from "../../src/core/name.ts";
+import { permissions } from "../../src/core/permission.ts";
 import { type Policy, sortedSet, unlimited } from "../../src/core/policy.ts";
 import type { ExitStatus } from "../../src/core/restart.ts";
 import type { Interface, Statistics, Timeval } from "../../src/core/statistics.ts";
@@ -272,6 +273,8 @@ const certificateId = fc.record({
   serial: fc.uint8Array({ minLength: 1, maxLength: 20 }).map((serial) => Buffer.from(serial).toString("hex")),
 });
 
+const permitted = fc.shuffledSubarray([...permissions]);
+
 const chainLevel: fc.Arbitrary<Level> = fc.record(
   {
     label,
@@ -279,6 +282,7 @@ const chainLevel: fc.Arbitrary<Level> = fc.record(
     notBefore: time,
     notAfter: time,
     fingerprint: sha256,
+    permissions: permitted,
     certificate: certificateId,
   },
   { requiredKeys: ["label", "policy", "notBefore", "notAfter", "fingerprint"] },
@@ -292,6 +296,7 @@ const request: fc.Arbitrary<ChainRequest> = fc.record(
     expires: time,
     command,
     imageFollows: fc.boolean(),
+    permissions: permitted,
     certificates: fc.array(certificateId, { maxLength: 3 }),
   },
   { requiredKeys: ["levels", "leaf", "expires", "command", "imageFollows"] },

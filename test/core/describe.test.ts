@@ -27,6 +27,7 @@ const revoked = {
   number: 7n,
 } as const;
 const refusals: OneOfEach<Refusal> = {
+  "not-permitted": { kind: "not-permitted", permission: "destroy", permitted: ["info", "console"], path: alice },
   "certificate-revoked": revoked,
   "revocations-stale": { kind: "revocations-stale", issuer: "root", number: 7n, nextUpdate: 0 },
   "revocations-older": { kind: "revocations-older", issuer: "root", number: 7n, known: 8n },

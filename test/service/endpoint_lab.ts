@@ -13,6 +13,7 @@ import { encodeExtension } from "../../src/codec/extension.ts";
 import { encodeFrame, FrameReader, frameHeader } from "../../src/codec/frame.ts";
 import { decodeWire, encodeWire, type Wire } from "../../src/codec/wire.ts";
 import type { ChainRequest, Command } from "../../src/core/command.ts";
+import type { Permission } from "../../src/core/permission.ts";
 import type { Policy } from "../../src/core/policy.ts";
 import type { UnikernelConfig } from "../../src/core/unikernel.ts";
 import { createLog } from "../../src/host/log.ts";
@@ -35,6 +36,7 @@ export interface Wish {
   readonly issuer?: Holder;
   readonly command?: Command;
   readonly extension?: Uint8Array;
+  readonly permissions?: readonly Permission[];
   readonly keyType?: KeyType;
   readonly key?: KeyObject;
   readonly notBefore?: number;
@@ -56,6 +58,7 @@ export function hold(wish: Wish): Holder {
     ...(wish.name === undefined ? {} : { commonName: wish.name }),
     publicKey: encodePublicKey(key),
     ...(extension === undefined ? {} : { extension }),
+    ...(wish.permissions === undefined ? {} : { permissions: wish.permissions }),
     ...(wish.issuer === undefined ? {} : { issuer: wish.issuer.certificate }),
     issuerKey: wish.issuer?.key ?? key,
     notBefore: wish.notBefore ?? Date.now() - 10_000,

@@ -6,7 +6,7 @@ import { encodeFrame, frameHeader } from "../../src/codec/frame.ts";
 import { encodeWire } from "../../src/codec/wire.ts";
 import type { Command } from "../../src/core/command.ts";
 import { openHost, sessionChain, Talk, tell } from "../client/lab.ts";
-import { type Holder, makePki, openLab, policy } from "./endpoint_lab.ts";
+import { delegates, type Holder, hold, makePki, openLab, policy } from "./endpoint_lab.ts";
 import { config, create, destroy, readGuest } from "./lab.ts";
 
 const info: Command = { kind: "unikernel-info", form: "current" };
@@ -55,6 +55,26 @@ test("a session refuses in its turn what it does not take, and goes on", async (
     expect.stringMatching(/^0 : refused: the message cannot be read: /),
     expect.stringMatching(/^0 : refused: the message cannot be read: /),
     "10 alice: unikernels",
+  ]);
+});
+
+test("a session takes what every certificate of its chain permits, command by command", async () => {
+  const { port, pki } = await openHost();
+  const narrow = { name: "bob", issuer: pki.alice, command: delegates } as const;
+  const bob = hold({ ...narrow, permissions: ["info", "create", "block"] });
+  const leaf = { profile: "client", name: ".", issuer: bob, command: { kind: "session" } } as const;
+  const talk = new Talk(port, [hold({ ...leaf, permissions: ["info", "destroy", "create"] }), bob, pki.alice]);
+  talk.say(1, ":", info);
+  talk.say(2, ":vm", destroy);
+  talk.say(3, ":vm", { kind: "block-remove" });
+  talk.say(4, ":", { kind: "console-list-inactive" });
+  talk.say(5, ":", info);
+  expect((await talk.heard(5)).map(tell)).toEqual([
+    "1 alice:bob: unikernels",
+    "2 alice:bob:vm refused: the certificate of alice:bob permits info, create, block only, and this needs destroy",
+    "3 alice:bob:vm refused: this certificate permits info, destroy, create only, and this needs block",
+    "4 alice:bob: refused: the certificate of alice:bob permits info, create, block only, and this needs console",
+    "5 alice:bob: unikernels",
   ]);
 });
 

@@ -1,12 +1,31 @@
 import { expect, test } from "vitest";
+import { encodeDer, sequence, text } from "../../src/codec/der_writer.ts";
+import { decodeOid } from "../../src/codec/oid.ts";
+import { encodePermissions } from "../../src/codec/permission.ts";
 import type { Command } from "../../src/core/command.ts";
 import { printName } from "../../src/core/name.ts";
+import type { Permission } from "../../src/core/permission.ts";
 import type { Policy } from "../../src/core/policy.ts";
 import { type Authority, type AuthorityError, readAuthority } from "../../src/x509/authority.ts";
+import { parseCertificate } from "../../src/x509/certificate.ts";
 import { certificateId } from "../../src/x509/certificate_id.ts";
 import { encodeName } from "../../src/x509/distinguished_name.ts";
+import { oids } from "../../src/x509/oid.ts";
 import { verifyPath } from "../../src/x509/path.ts";
-import { addPolicy, authority, delegate, forge, type Holder, leaf, now, policy, root, type Shape } from "./forge.ts";
+import {
+  addPolicy,
+  authority,
+  delegate,
+  extension,
+  forge,
+  forgeDer,
+  type Holder,
+  leaf,
+  now,
+  policy,
+  root,
+  type Shape,
+} from "./forge.ts";
 import { must, readCertificates, readLines, vectorTime } from "./vectors.ts";
 
 interface Verdict {
@@ -163,4 +182,55 @@ test.for<[string, Shape, AuthorityError]>([
 test("readAuthority refuses a delegate whose extension does not decode", () => {
   const odd = delegate("odd", alice, { command: Uint8Array.of(0x30, 1) });
   expect(read(leaf(odd), odd, alice)).toMatchObject({ ok: false, error: { kind: "extension-undecodable", at: 1 } });
+});
+
+function permits(...permissions: Permission[]): Shape {
+  return { extra: [extension(oids.permissions, false, encodePermissions(permissions))] };
+}
+
+test("readAuthority hands on what each level and the leaf permit, and nothing where they say nothing", () => {
+  const narrow = delegate("carol", alice, permits("info", "console"));
+  const { levels, permissions } = must(read(leaf(narrow, permits("info")), narrow, alice));
+  expect(levels.map((level) => level.permissions)).toEqual([undefined, ["info", "console"]]);
+  expect(permissions).toEqual(["info"]);
+});
+
+test("what an intermediate without a policy permits narrows what is below it", () => {
+  const plain = forge({ ...authority, name: "plain", issuer: alice, ...permits("info", "create") });
+  expect(must(read(leaf(plain), plain, alice)).permissions).toEqual(["info", "create"]);
+  const below = delegate("bob", plain, permits("create", "destroy"));
+  const { levels, permissions } = must(read(leaf(below), below, plain, alice));
+  expect(levels.map((level) => level.permissions)).toEqual([undefined, ["create"]]);
+  expect(permissions).toBeUndefined();
+});
+
+test("what the anchor permits narrows everything", () => {
+  const top = forge({ ...authority, name: "root", keyIds: "none", ...permits("info") });
+  const first = delegate("alice", top);
+  const path = must(verifyPath([leaf(first).certificate, first.certificate], top.certificate, now, "client"));
+  expect(must(readAuthority(path)).levels[0]?.permissions).toEqual(["info"]);
+  const direct = must(verifyPath([leaf(top).certificate], top.certificate, now, "client"));
+  expect(must(readAuthority(direct)).permissions).toEqual(["info"]);
+});
+
+test.for<[string, Uint8Array]>([
+  ["a class that nobody knows", encodeDer(sequence(text("info"), text("everything")))],
+  ["a class twice", encodeDer(sequence(text("info"), text("info")))],
+  ["no list", encodeDer(text("info"))],
+  ["bytes behind it", Uint8Array.of(0x30, 0, 0)],
+])("a certificate whose permissions are %s is refused", ([, value]) => {
+  const extra = [extension(oids.permissions, false, value)];
+  expect(parseCertificate(forgeDer({ ...authority, name: "x", extra }))).toMatchObject({
+    ok: false,
+    error: { kind: "extension-malformed", oid: "1.3.6.1.3.102117.1" },
+  });
+});
+
+test("every arc of our identifier is one that OCaml's decoder and node-forge read", () => {
+  const content = Buffer.from(oids.permissions, "hex");
+  expect(
+    decodeOid(content)
+      ?.split(".")
+      .every((arc) => Number(arc) < 2 ** 28),
+  ).toBe(true);
 });

@@ -53,6 +53,12 @@ test("a request without a command asks for nothing of ours", () => {
   expect(must(parseRequest(encodeRequest(freshKey(), undefined, info)))).not.toHaveProperty("commonName");
 });
 
+test.for([[], ["info", "console"]] as const)("a request says that %j is to be permitted", (permissions) => {
+  const request = must(parseRequest(encodeRequest(freshKey(), "alice", addPolicy, permissions)));
+  expect([request.permissions, request.command]).toEqual([permissions, addPolicy]);
+  expect(must(parseRequest(encodeRequest(freshKey(), "alice", addPolicy)))).not.toHaveProperty("permissions");
+});
+
 test("parseRequest refuses a request that its key did not sign", () => {
   const der = encodeRequest(freshKey(), "alice", addPolicy);
   const at = Buffer.from(der).indexOf("alice");

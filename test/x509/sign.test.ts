@@ -3,6 +3,7 @@ import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "nod
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import { encodePermissions } from "../../src/codec/permission.ts";
 import type { Command } from "../../src/core/command.ts";
 import type { Settings } from "../../src/core/unikernel.ts";
 import { parseCertificate } from "../../src/x509/certificate.ts";
@@ -17,6 +18,7 @@ import {
   authority,
   day,
   delegate,
+  extension,
   forge,
   freshKey,
   generate,
@@ -174,3 +176,34 @@ test.skipIf(program === undefined).for(keyTypes)(
     }
   },
 );
+
+const narrow = delegate("carol", alice, {
+  extra: [extension(oids.permissions, false, encodePermissions(["info", "create"]))],
+});
+
+test("signRequest copies the permissions of the request", () => {
+  const wish = must(parseRequest(encodeRequest(freshKey(), "bob", addPolicy, ["info"])));
+  for (const issuer of [alice, narrow]) {
+    const signed = must(sign(wish, issuer));
+    expect([signed.permissions, must(parseCertificate(signed.der)).extensions.permissions]).toEqual([
+      ["info"],
+      ["info"],
+    ]);
+  }
+});
+
+test("signRequest permits nothing that the issuer, or one above it, does not", () => {
+  const wish = must(parseRequest(encodeRequest(freshKey(), "bob", addPolicy, ["info", "destroy"])));
+  const error: SignError = { kind: "permission-exceeded", asked: ["destroy"], permitted: ["info", "create"] };
+  expect(sign(wish, narrow)).toEqual({ ok: false, error });
+  const below = delegate("dave", narrow);
+  const signing = { issuer: below.certificate, above: [narrow.certificate, alice.certificate], issuerKey: below.key };
+  expect(signRequest(wish, { ...signing, now, serial: Uint8Array.of(5) })).toEqual({ ok: false, error });
+});
+
+test("signRequest makes no certificate whose own command is not permitted", () => {
+  const error: SignError = { kind: "command-not-permitted", permission: "destroy", permitted: ["info", "create"] };
+  expect(refusal("vm", { kind: "unikernel-destroy" }, narrow)).toEqual(error);
+  expect(refusal("vm", info, narrow)).toBeUndefined();
+  expect(refusal("bob", addPolicy, narrow)).toBeUndefined();
+});
