@@ -9,7 +9,7 @@
  * @module
  */
 import type { LockState, Named } from "./command.ts";
-import { compareConsoles, isWithin, type Path, printPath, relativeTo } from "./name.ts";
+import { compareListed, isWithin, type Path, printPath, relativeTo } from "./name.ts";
 import { descending, insert, lookup, type OrderedMap, remove } from "./ordered_map.ts";
 import { crowded } from "./quota.ts";
 import type { Refusal } from "./refusal.ts";
@@ -74,7 +74,7 @@ export function listLocks(locks: Locks, path: Path): readonly Named<LockState>[]
   return [...descending(locks)]
     .filter(([, lock]) => isWithin(path, lock.path))
     .map(([, { path: at, owner, since }]) => ({ name: { path: at }, value: { owner, since } }))
-    .sort((a, b) => compareConsoles(a.name, b.name))
+    .sort((a, b) => compareListed(a.name, b.name))
     .map((entry) => ({ ...entry, name: relativeTo(path, entry.name) }));
 }
 
