@@ -15,6 +15,8 @@ export interface EndpointWords {
   readonly ip: string;
   readonly port: number;
   readonly workers: number;
+  /** A folder. */
+  readonly crl?: string;
   readonly systemdSocketActivation: boolean;
   readonly inetd: boolean;
   readonly syslog: boolean;
@@ -42,6 +44,10 @@ export function createEndpointProgram(): Command {
     .option("--port <number>", "TCP port; 0 takes any that is free", parsePort, 1025)
     .option("--ip <address>", "address to listen on", "::")
     .option("--workers <number>", "processes that share the port", parseWorkers, 1)
+    .option(
+      "--crl <dir>",
+      "the folder of revocation lists, of the authority and of any below it; read again when it changes",
+    )
     .option("--systemd-socket-activation", "listen on the socket that systemd opened", false)
     .addOption(
       new Option("--inetd", "serve the one connection on standard input, and log nothing to it")

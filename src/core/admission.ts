@@ -47,7 +47,7 @@ export function chainOf({ levels, certificates }: Request): Path | undefined {
 }
 
 /** The certificates of a chain: delegates from the top, then those that give no path. */
-function* linksOf({ levels, certificates = [] }: Request): Generator<Link> {
+export function* linksOf({ levels, certificates = [] }: Pick<Request, "levels" | "certificates">): Generator<Link> {
   const path: Path[number][] = [];
   for (const { label, certificate } of levels) {
     path.push(label);

@@ -13,6 +13,8 @@ import { errorCode } from "./tls_socket.ts";
 export interface Conversation {
   /** The daemon's socket. */
   readonly path: string;
+  /** What the daemon is sent first. */
+  readonly opening: Uint8Array;
   /** When it ends, ms since the Unix epoch. */
   readonly until: number;
   /** What the daemon is sent for one frame of the client's; it answers each in its turn. */
@@ -25,6 +27,8 @@ export type SessionEnd =
   /** Nothing came for so long. */
   | { readonly kind: "idle"; readonly milliseconds: number }
   | { readonly kind: "frame-too-large"; readonly length: number; readonly limit: number }
+  /** It had no more to say; `answered`: it said something before. */
+  | { readonly kind: "daemon-ended"; readonly answered: boolean }
   | { readonly kind: "daemon-broke"; readonly code: string };
 
 export interface SessionResult {
@@ -52,6 +56,7 @@ class Session {
   /** Why nothing more is taken: what was taken is still answered. */
   #last: SessionEnd | undefined;
   #commands = 0;
+  #answered = false;
   #over = false;
 
   constructor(client: TLSSocket, conversation: Conversation, resolve: (result: SessionResult) => void) {
@@ -66,8 +71,10 @@ class Session {
 
   start(): void {
     const [client, daemon] = [this.#client, this.#daemon];
+    daemon.write(this.#conversation.opening);
     daemon.on("data", (piece: Uint8Array) => this.#passToClient(piece));
     daemon.on("drain", () => client.resume());
+    daemon.on("end", () => this.#finish(this.#last ?? { kind: "daemon-ended", answered: this.#answered }));
     daemon.on("error", (error) => this.#finish(this.#last ?? { kind: "daemon-broke", code: errorCode(error) }));
     daemon.on("close", () => this.#finish(this.#last ?? { kind: "daemon-broke", code: "closed" }));
     client.on("data", (piece: Uint8Array) => this.#takeFromClient(piece));
@@ -95,6 +102,7 @@ class Session {
   #passToClient(piece: Uint8Array): void {
     if (this.#over) return;
     this.#idle.refresh();
+    this.#answered = true;
     this.#messages.push(piece);
     if (!this.#client.write(piece)) this.#daemon.pause();
   }

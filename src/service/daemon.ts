@@ -181,7 +181,7 @@ export class Daemon {
     const barred = command.kind === "push-crl" ? undefined : checkAdmission(this.#runner().state, asked, Date.now());
     if (barred !== undefined) {
       connection.fail(header, describeRefusal(barred));
-      return !streams(request);
+      return command.kind !== "session" && !streams(request);
     }
     this.#live.enter(connection, header, asked);
     // Only that it is there: its commands follow.

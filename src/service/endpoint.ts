@@ -11,6 +11,7 @@
 import { printName } from "../core/name.ts";
 import { err, ok, type Result } from "../core/result.ts";
 import { type FileError, readFile } from "../host/client_files.ts";
+import type { IoError } from "../host/io.ts";
 import type { Log } from "../host/log.ts";
 import {
   type Given,
@@ -27,6 +28,7 @@ import { developmentFingerprint } from "../x509/development.ts";
 import { encodeKey, type KeyError, parseKey } from "../x509/keys.ts";
 import { encodeCertificates, type PemError, parseCertificates } from "../x509/pem.ts";
 import { KnownCertificates } from "./endpoint_cache.ts";
+import { EndpointCrls } from "./endpoint_crls.ts";
 import { describeChainError, describeForwardEnd, describeSessionEnd } from "./endpoint_describe.ts";
 import {
   encodeFailure,
@@ -51,6 +53,8 @@ export interface EndpointOptions {
   readonly given?: Given;
   readonly log: Log;
   readonly limits?: TlsLimits;
+  /** A folder of revocation lists. */
+  readonly crl?: string;
 }
 
 /** What keeps the endpoint from serving. `path`: the file at fault. */
@@ -59,6 +63,7 @@ export type EndpointError =
   | { readonly kind: "pem"; readonly path: string; readonly error: PemError }
   | { readonly kind: "anchors"; readonly path: string; readonly count: number }
   | { readonly kind: "key"; readonly path: string; readonly error: KeyError }
+  | IoError
   | TlsServerError;
 
 /** Serves until it is closed. */
@@ -69,10 +74,23 @@ export async function startEndpoint(options: EndpointOptions): Promise<Result<Tl
   const { tmpdir, host, log } = options;
   const localOnly = hex(anchor.fingerprint) === developmentFingerprint;
   if (localOnly && options.given === undefined && !isLoopback(host)) return err({ kind: "not-local", host });
-  const endpoint: Endpoint = { anchor, log, socket: chainSocket(tmpdir), known: new KnownCertificates() };
-  return startTlsServer({ ...options, chain, key, localOnly }, (client, presented) =>
+  const socket = chainSocket(tmpdir);
+  const crls = new EndpointCrls(socket, anchor, log);
+  const following = options.crl === undefined ? ok(() => undefined) : await crls.open(options.crl);
+  if (!following.ok) return following;
+  const endpoint: Endpoint = { anchor, log, socket, known: new KnownCertificates(), crls };
+  const server = await startTlsServer({ ...options, chain, key, localOnly }, (client, presented) =>
     serve(endpoint, client, presented),
   );
+  if (!server.ok) {
+    following.value();
+    return server;
+  }
+  const close = (grace: number): Promise<void> => {
+    following.value();
+    return server.value.close(grace);
+  };
+  return ok({ ...server.value, close });
 }
 
 interface Endpoint {
@@ -80,6 +98,7 @@ interface Endpoint {
   readonly log: Log;
   readonly socket: string;
   readonly known: KnownCertificates;
+  readonly crls: EndpointCrls;
 }
 
 interface Credentials {
@@ -121,7 +140,7 @@ async function readText(path: string): Promise<Result<string, FileError>> {
  * No function here waits while it holds the certificates or the image in them: they go when the daemon has the image.
  */
 function serve(endpoint: Endpoint, client: TlsClient, presented: Presented): Promise<void> {
-  const prepared = prepareRequest(presented, endpoint.anchor, Date.now(), endpoint.known);
+  const prepared = prepareRequest(presented, endpoint.anchor, Date.now(), endpoint.known, endpoint.crls);
   if (!prepared.ok) return refuse(endpoint, client, prepared.error);
   return prepared.value.kind === "session"
     ? holdSession(endpoint, client, prepared.value)
@@ -131,12 +150,13 @@ function serve(endpoint: Endpoint, client: TlsClient, presented: Presented): Pro
 async function holdSession(
   { log, socket }: Endpoint,
   client: TlsClient,
-  { name, leaf, authority }: PreparedSession,
+  { name, leaf, authority, opening }: PreparedSession,
 ): Promise<void> {
   const about = { address: client.address, request: printName(name), command: "session", leaf: hex(leaf) };
   log.info(about, "session");
   const { end, commands, between } = await client.converse({
     path: socket,
+    opening,
     until: endOf(authority),
     translate: (frame) => translate(authority, frame),
   });

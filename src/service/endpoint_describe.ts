@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { describeRefusal } from "../core/describe.ts";
 import { unreachable } from "../core/result.ts";
 import { maxPresented } from "../host/tls_limits.ts";
 import type { ForwardEnd } from "../host/tls_relay.ts";
@@ -28,6 +29,8 @@ export function describeChainError(error: ChainError): string {
       return describePathError(error.error);
     case "authority":
       return describeAuthorityError(error.error);
+    case "revoked":
+      return describeRefusal(error.refusal);
     default:
       return unreachable(error);
   }
@@ -64,6 +67,8 @@ export function describeSessionEnd(end: SessionEnd): string | undefined {
       return "the session has ended, its certificates were good for no longer";
     case "idle":
       return `nothing was asked for ${end.milliseconds / 1000} seconds`;
+    case "daemon-ended":
+      return end.answered ? undefined : "the daemon of this host ended the connection";
     case "frame-too-large":
       return `a message of ${end.length} bytes is over the limit of ${end.limit}`;
     case "daemon-broke":
@@ -77,6 +82,7 @@ export function describeSessionEnd(end: SessionEnd): string | undefined {
 export function describeRunError(error: RunError): string {
   switch (error.kind) {
     case "file":
+    case "io-failed":
       return `${error.path} cannot be read: ${error.code}`;
     case "pem":
       return `${error.path}: ${describePemError(error.error)}`;

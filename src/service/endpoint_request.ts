@@ -7,11 +7,13 @@ import { encodeFrame, frameHeader } from "../codec/frame.ts";
 import { encodeWire, type Header } from "../codec/wire.ts";
 import type { ChainRequest, Command } from "../core/command.ts";
 import { type Label, type Name, parseLabel } from "../core/name.ts";
+import type { Refusal } from "../core/refusal.ts";
 import { err, ok, type Result } from "../core/result.ts";
 import { type Authority, type AuthorityError, readAuthority } from "../x509/authority.ts";
 import { type Certificate, type CertificateError, parseCertificate } from "../x509/certificate.ts";
 import { type PathError, type VerifiedPath, verifyPath } from "../x509/path.ts";
 import type { KnownCertificates } from "./endpoint_cache.ts";
+import type { EndpointCrls } from "./endpoint_crls.ts";
 
 export type Prepared = PreparedRequest | PreparedSession;
 
@@ -21,6 +23,8 @@ export interface PreparedSession {
   readonly name: Name;
   readonly leaf: Uint8Array;
   readonly authority: Authority;
+  /** What the daemon is told of it before any command. */
+  readonly opening: Uint8Array;
 }
 
 /** One request, ready to be sent. */
@@ -48,17 +52,20 @@ export type ChainError =
   /** `at` counts the certificates as presented, from 0. */
   | { readonly kind: "certificate"; readonly at: number; readonly error: CertificateError }
   | { readonly kind: "path"; readonly error: PathError }
-  | { readonly kind: "authority"; readonly error: AuthorityError };
+  | { readonly kind: "authority"; readonly error: AuthorityError }
+  | { readonly kind: "revoked"; readonly refusal: Refusal };
 
 /**
  * @param presented - leaf first; absent: more than are looked at
  * @param now - milliseconds since the Unix epoch
+ * @param crls - absent: what is revoked is for the daemon alone to say
  */
 export function prepareRequest(
   presented: readonly Uint8Array[] | undefined,
   anchor: Certificate,
   now: number,
   known: KnownCertificates,
+  crls?: EndpointCrls,
 ): Result<Prepared, Unprepared> {
   if (presented === undefined) return refuse({ kind: "too-many-certificates" });
   const certificates: Certificate[] = [];
@@ -74,10 +81,14 @@ export function prepareRequest(
   const { levels, label, command } = authority.value;
   const delegations = levels.map((level) => level.label);
   const name = label === undefined ? { path: delegations } : { path: delegations, label };
+  const refusal = crls?.check(path.value, authority.value, now);
+  if (refusal !== undefined) return refuse({ kind: "revoked", refusal }, name);
   const { leaf } = authority.value;
-  if (command.kind === "session") return ok({ kind: "session", name, leaf, authority: authority.value });
   const { request, behind } = moveUpload({ ...authority.value, imageFollows: false });
   const frame = encodeFrame(encodeWire({ header: addressedTo(name), payload: { kind: "request", request } }));
+  if (command.kind === "session") {
+    return ok({ kind: "session", name, leaf, authority: authority.value, opening: frame });
+  }
   const opening = [frame, ...behind];
   return ok({ kind: "request", name, command: command.kind, leaf, opening, form: formOf(command) });
 }

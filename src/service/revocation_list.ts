@@ -40,7 +40,8 @@ export function readStoredList(authority: string, record: Uint8Array): KeptList 
   return crl.ok ? { path: stored.value.path, list: listOf(authority, crl.value) } : undefined;
 }
 
-function listOf(authority: string, crl: Crl): RevocationList {
+/** A list whose authority is known. */
+export function listOf(authority: string, crl: Crl): RevocationList {
   const { issuer, number, nextUpdate } = crl;
   return {
     authority,
