@@ -10,12 +10,14 @@ import type { Command, Level } from "../../src/core/command.ts";
 import type { Name } from "../../src/core/name.ts";
 import type { Policy } from "../../src/core/policy.ts";
 import type { ExitStatus } from "../../src/core/restart.ts";
+import type { RevocationList, RevocationRules } from "../../src/core/revocation.ts";
 import type {
   ClientId,
   Effect,
   Event,
   Incarnation,
   Reply,
+  Request,
   State,
   Step,
   StoredUnikernel,
@@ -81,11 +83,12 @@ export class FakeHost {
     watch: Watch = () => {},
     stored: Stored = { policies: [], unikernels: [], blocks: [] },
     found: readonly Found[] = [],
+    rules?: RevocationRules,
   ) {
     this.#watch = watch;
     this.left = new Map(found.map((one) => [spellName(one.name), one]));
     for (const one of stored.unikernels) this.unikernels.set(spellName(one.name), one);
-    const first = boot(root, stored, found);
+    const first = boot(root, stored, found, rules);
     this.state = first.state;
     for (const effect of [...first.before, ...first.effects]) this.#perform(effect);
   }
@@ -96,6 +99,16 @@ export class FakeHost {
     this.asked.set(client, { name, command });
     if (command.kind === "unikernel-destroy") this.acknowledged.delete(spellName(name));
     this.tell({ kind: "request", client, request: { name, command, levels }, now });
+    return client;
+  }
+
+  /** Sends a revocation list, as the host's own people or as a chain. */
+  push(list: RevocationList, chain: Pick<Request, "levels" | "certificates"> = { levels: [] }): ClientId {
+    const client = this.asked.size + 1;
+    const command = { kind: "push-crl", crl: new Uint8Array(), authority: new Uint8Array() } as const;
+    const request = { name: { path: chain.levels.map(({ label }) => label) }, command, ...chain };
+    this.asked.set(client, request);
+    this.tell({ kind: "revoked", client, request, list, crl: command.crl, now: this.now });
     return client;
   }
 

@@ -26,7 +26,7 @@ export function everyLaw(before: State, event: Event, step: Step, host: FakeHost
   const is = flatten(step.state.resources);
   sumsAreRight(is);
   nobodyGainsOverAPolicy(was, is);
-  onlyItsOwnEntryChanges(was, is, event);
+  if (!before.revocation.rules.stop) onlyItsOwnEntryChanges(was, is, event);
   blocksKnowTheirUser(is);
   macsAreThoseInUse(step.state, is);
   pastIsNotForgotten(was, is);
