@@ -9,7 +9,7 @@
  * @module
  */
 import type { LockState, Named } from "./command.ts";
-import { compareListed, isWithin, type Path, printPath, relativeTo } from "./name.ts";
+import { isWithin, type Path, printPath, relativeTo } from "./name.ts";
 import { descending, insert, lookup, type OrderedMap, remove } from "./ordered_map.ts";
 import { crowded } from "./quota.ts";
 import type { Refusal } from "./refusal.ts";
@@ -69,13 +69,13 @@ export function findLock(locks: Locks, path: Path): Lock | undefined {
   return lookup(locks, printPath(path));
 }
 
-/** At and below a path, relative to it. */
+/** At and below a path, relative to it; what is above comes first. */
 export function listLocks(locks: Locks, path: Path): readonly Named<LockState>[] {
   return [...descending(locks)]
     .filter(([, lock]) => isWithin(path, lock.path))
     .map(([, { path: at, owner, since }]) => ({ name: { path: at }, value: { owner, since } }))
-    .sort((a, b) => compareListed(a.name, b.name))
-    .map((entry) => ({ ...entry, name: relativeTo(path, entry.name) }));
+    .map((entry) => ({ ...entry, name: relativeTo(path, entry.name) }))
+    .reverse();
 }
 
 /** The topmost lock on the way from the root to the path. */
