@@ -18,15 +18,16 @@ import { failure } from "./failure.ts";
 import { type Logging, says } from "./options.ts";
 import { printConsoleLine, printHappening, printSuccess } from "./print.ts";
 import { printStatistics } from "./print_statistics.ts";
-import type { Outcome, Take } from "./session.ts";
+import type { Each, Outcome, Take } from "./session.ts";
 
 /** What was asked, and who takes the answer: absent, the terminal. */
 export interface Question {
   readonly command: Command;
   readonly take?: Take;
+  readonly each?: Each;
 }
 
-/** Prints what comes back, to its end; a subscription's end is the peer's or the user's. */
+/** Prints what comes back, to its end: of a listing the success behind it, of a subscription the peer's or the user's. */
 export async function converse(
   environment: Environment,
   options: Logging,
@@ -43,8 +44,9 @@ export async function converse(
       if (!message.ok) return describeConnection(message.error);
       if (message.value.payload.kind === "success") path = message.value.header.name.path;
       const failed = await print(environment, options, question, withFullName(path, message.value), messages);
-      if (failed !== undefined || !endless) return failed;
-      subscribed = true;
+      const more = endless || (command.kind === "audit" && message.value.payload.kind === "data");
+      if (failed !== undefined || !more) return failed;
+      subscribed = endless;
     }
   } finally {
     connection.close();
@@ -55,7 +57,7 @@ export async function converse(
 async function print(
   environment: Environment,
   options: Logging,
-  { command, take }: Question,
+  { command, take, each }: Question,
   { header, payload }: Wire,
   messages: Messages,
 ): Promise<Outcome> {
@@ -68,7 +70,7 @@ async function print(
     case "failure":
       return describeFailure(header.name, payload.text);
     case "data":
-      return printData(environment, command, header.name, payload.data);
+      return printData(environment, each?.(payload.data) ?? lineOf(command, header.name, payload.data), payload.data);
     default:
       return failure("communication", `the server answered with a ${payload.kind}`);
   }
@@ -79,8 +81,7 @@ function isDownload(command: Command): boolean {
   return command.kind === "unikernel-get" || command.kind === "block-dump";
 }
 
-async function printData(environment: Environment, command: Command, name: Name, data: Data): Promise<Outcome> {
-  const line = lineOf(command, name, data);
+async function printData(environment: Environment, line: string | undefined, data: Data): Promise<Outcome> {
   if (line === undefined) return failure("communication", `the server sent ${data.kind} unasked`);
   await environment.stdout(line);
   return undefined;

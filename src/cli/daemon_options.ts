@@ -8,6 +8,8 @@ import type { Destination } from "../client/destination.ts";
 import type { TenderKind } from "../core/manifest.ts";
 import { version } from "../core/version.ts";
 import type { MetricsAddress } from "../host/metrics_server.ts";
+import type { SeenHead } from "../x509/audit_chain.ts";
+import { parseSeen } from "./audit.ts";
 import { parseAddressWord } from "./words.ts";
 
 export interface DaemonWords {
@@ -36,8 +38,21 @@ export interface DaemonWords {
   readonly verbose: number;
   /** Instead of serving: ends the guests of the daemon, and it, or what an earlier one left. */
   readonly stopGuests: boolean;
+  /** MB. */
+  readonly auditSize: number;
   /** Instead of serving. */
-  readonly migration?: Migration;
+  readonly work?: OfflineWork;
+}
+
+/** What is done while no daemon runs. */
+export type OfflineWork = Migration | AuditVerification;
+
+/** A check of the audit log. */
+export interface AuditVerification {
+  readonly kind: "verify-audit";
+  /** The file of the public key that must have signed it. */
+  readonly key?: string;
+  readonly seen?: SeenHead;
 }
 
 /** A file of albatross's state that the store is filled from or written to, while no daemon runs. */
@@ -47,16 +62,16 @@ export type Migration =
 
 /** Exits with 0 for --help and --version, and with 1 where the words are wrong. */
 export function parseDaemonWords(argv: readonly string[]): DaemonWords {
-  let migration: Migration | undefined;
+  let work: OfflineWork | undefined;
   const program = createDaemonProgram((asked) => {
-    migration = asked;
+    work = asked;
   });
   const words = program.parse(argv, { from: "user" }).opts<DaemonWords>();
-  return migration === undefined ? words : { ...words, migration };
+  return work === undefined ? words : { ...words, work };
 }
 
 /** What the words are parsed by; help, manual page and completion are made of it. */
-export function createDaemonProgram(ask: (migration: Migration) => void): Command {
+export function createDaemonProgram(ask: (work: OfflineWork) => void): Command {
   const program = new Command("fulmard")
     .description("Runs Solo5 unikernels within what was delegated to whoever asks.")
     .version(version)
@@ -91,6 +106,7 @@ export function createDaemonProgram(ask: (migration: Migration) => void): Comman
         .default("refuse"),
     )
     .option("--crl-grace <seconds>", "how long after its time a list still counts as renewed", parseGrace, 0)
+    .option("--audit-size <MB>", "how much of the audit log is kept; older entries go", parseAuditSize, 256)
     .option("--systemd-socket-activation", "serve on the sockets that systemd opened, and open only the others", false)
     .option(
       "--stop-guests",
@@ -101,10 +117,22 @@ export function createDaemonProgram(ask: (migration: Migration) => void): Comman
     .option("-v, --verbose", "say more (repeatable)", (_, level: number) => level + 1, 0)
     .action(() => undefined);
   addMigration(program, ask);
+  addVerification(program, ask);
   return program;
 }
 
-function addMigration(program: Command, ask: (migration: Migration) => void): void {
+function addVerification(program: Command, ask: (work: OfflineWork) => void): void {
+  const visibleGlobalOptions = (): Option[] => program.options.filter(({ long }) => long === "--dbdir");
+  program
+    .command("verify-audit")
+    .description("check the hashes of the audit log and its signature, as fulmar audit --verify; no daemon may run")
+    .option("--key <file>", "the public key that must have signed it, a copy of <dbdir>/audit.pem")
+    .option("--seen <number:hash>", "the head that an earlier check showed", parseSeen)
+    .configureHelp({ showGlobalOptions: true, visibleGlobalOptions })
+    .action((options: Omit<AuditVerification, "kind">) => ask({ kind: "verify-audit", ...options }));
+}
+
+function addMigration(program: Command, ask: (work: OfflineWork) => void): void {
   const visibleGlobalOptions = (): Option[] => program.options.filter(({ long }) => long === "--dbdir");
   program
     .command("import-state")
@@ -139,6 +167,13 @@ function parseInterval(text: string): number {
 function parseSubscribers(text: string): number {
   if (!/^[1-9]\d{0,3}$/.test(text)) throw new InvalidArgumentError("A number from 1 to 9999 is wanted.");
   return Number(text);
+}
+
+/** A terabyte at most; in less than one would be little more than the newest hour. */
+function parseAuditSize(text: string): number {
+  const size = /^\d{1,7}$/.test(text) ? Number(text) : 0;
+  if (size >= 1 && size <= 1_000_000) return size;
+  throw new InvalidArgumentError("A number of megabytes from 1 to 1000000 is wanted.");
 }
 
 function parseInflux(text: string): Destination {

@@ -6,6 +6,7 @@
 import { Command as CommanderCommand, CommanderError } from "commander";
 import { version } from "../core/version.ts";
 import type { Environment } from "../host/client_environment.ts";
+import { addAudit } from "./audit.ts";
 import { addAuthority } from "./authority.ts";
 import { addBlock } from "./block.ts";
 import { addCertificate } from "./certificate.ts";
@@ -84,6 +85,7 @@ const families = [
   addConsole,
   addStats,
   addLog,
+  addAudit,
   addPolicy,
   addBlock,
   addCertificate,

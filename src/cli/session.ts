@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { Data } from "../codec/data.ts";
 import type { Command, Success } from "../core/command.ts";
 import type { Name } from "../core/name.ts";
 import type { Environment } from "../host/client_environment.ts";
@@ -19,10 +20,15 @@ export interface Request {
   readonly upload?: Outgoing;
   /** Absent: a success is printed. */
   readonly take?: Take;
+  /** Absent: what comes before a success, or after it, is printed as it is. */
+  readonly each?: Each;
 }
 
 /** What is done with a success in place of printing it. */
 export type Take = (success: Success) => Outcome;
+
+/** What is printed of data in place of it; undefined: it was not asked for. */
+export type Each = (data: Data) => string | undefined;
 
 /** Why it failed, or undefined where it succeeded. */
 export type Outcome = Failure | undefined;

@@ -5,6 +5,7 @@
  */
 import type { Command, ConsoleStart, Tap } from "../core/command.ts";
 import { unreachable } from "../core/result.ts";
+import { readQuery, writeQuery } from "./audit.ts";
 import { blockCommands, writeBlockCommand } from "./block_command.ts";
 import type { Reader } from "./der.ts";
 import { type Der, explicit, integer, nul, optionalExplicit, sequence, sequenceOf, text } from "./der_writer.ts";
@@ -58,6 +59,8 @@ export function writeCommand(command: Command): Der {
     case "unlock":
     case "locks":
       return explicit(21, writeLockCommand(command));
+    case "audit":
+      return explicit(22, writeQuery(command.query));
     default:
       return unreachable(command);
   }
@@ -175,5 +178,6 @@ const families: Alternatives<Command> = {
   18: (reader) => reader.null({ kind: "log-subscribe" }),
   20: readPush,
   21: (reader) => reader.choice(lockCommands),
+  22: (reader) => ({ kind: "audit", query: readQuery(reader) }),
   23: (reader) => reader.null({ kind: "status" }),
 };

@@ -4,9 +4,11 @@
  * @module
  */
 
+import type { AuditItem } from "../core/audit.ts";
 import type { Happening } from "../core/happening.ts";
 import { unreachable } from "../core/result.ts";
 import type { Statistics } from "../core/statistics.ts";
+import { readItem, writeItem } from "./audit.ts";
 import type { Reader } from "./der.ts";
 import { type Der, explicit, nul, octets, sequence, text } from "./der_writer.ts";
 import { readHappening, writeHappening } from "./happening.ts";
@@ -20,7 +22,9 @@ export type Data =
   | { readonly kind: "block-bytes"; readonly bytes: Uint8Array }
   | { readonly kind: "block-end" }
   /** Ours: what happened to the unikernel that the header names. */
-  | { readonly kind: "happening"; readonly time: number; readonly happening: Happening };
+  | { readonly kind: "happening"; readonly time: number; readonly happening: Happening }
+  /** Ours: of the audit log, and from the endpoint what it refused. */
+  | { readonly kind: "audit"; readonly item: AuditItem };
 
 export function readData(reader: Reader): Data {
   return reader.choice(kinds);
@@ -38,6 +42,8 @@ export function writeData(data: Data): Der {
       return explicit(4, explicit(1, nul));
     case "happening":
       return explicit(16, sequence(writeGeneralizedTime(data.time), writeHappening(data.happening)));
+    case "audit":
+      return explicit(17, writeItem(data.item));
     default:
       return unreachable(data);
   }
@@ -60,4 +66,5 @@ const kinds: Readonly<Record<number, (reader: Reader) => Data>> = {
       time: readGeneralizedTime(inside),
       happening: readHappening(inside),
     })),
+  17: (reader) => ({ kind: "audit", item: readItem(reader) }),
 };

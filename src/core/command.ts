@@ -6,6 +6,7 @@
  *
  * @module
  */
+import type { AuditQuery } from "./audit.ts";
 import type { Name, Path } from "./name.ts";
 import type { Permission } from "./permission.ts";
 import type { Policy } from "./policy.ts";
@@ -54,6 +55,8 @@ export type Command =
   | { readonly kind: "status" }
   /** What happens at and below the name, from now on. */
   | { readonly kind: "log-subscribe" }
+  /** What was asked at and below the name, and what became of it. */
+  | { readonly kind: "audit"; readonly query: AuditQuery }
   /** Many commands at and below the path, on one connection: of these kinds, where they are named; until `end` (ms since the Unix epoch). */
   | { readonly kind: "session"; readonly allowed?: readonly string[]; readonly end?: number }
   /** A revocation list, and the certificate of the authority whose it is; both DER. */
@@ -182,6 +185,7 @@ export function serviceOf(command: Command): Service {
     case "locks":
       return "daemon";
     case "log-subscribe":
+    case "audit":
       return "log";
     default:
       return unreachable(command);

@@ -6,15 +6,15 @@
  */
 import { type Name, printName } from "../core/name.ts";
 import type { Refusal } from "../core/refusal.ts";
-import { ok, type Result, unreachable } from "../core/result.ts";
-import type { ClientId, Effect, Event, Reply, State } from "../core/state.ts";
+import { unreachable } from "../core/result.ts";
+import type { ClientId, Effect, Event, Reply, State, StoreChange } from "../core/state.ts";
 import { step } from "../core/supervisor.ts";
-import { createBlock, readBlock, removeBlock, setBlock } from "./block.ts";
-import { errnoOf } from "./io.ts";
+import { askerOf, type Ledger } from "./audit_ledger.ts";
+import { type BlockEffect, workOnBlock } from "./block_work.ts";
 import type { Ended, Launcher } from "./launcher.ts";
 import type { Log } from "./log.ts";
 import type { Preparer, Upload } from "./preparer.ts";
-import { refuseContent, refuseHost } from "./refuse.ts";
+import { refuseHost } from "./refuse.ts";
 import type { Change, Store } from "./store.ts";
 import { storeChange } from "./store_change.ts";
 
@@ -25,6 +25,7 @@ export interface Surroundings {
   readonly preparer: Preparer;
   readonly launcher: Launcher;
   readonly log: Log;
+  readonly ledger: Ledger;
   /** Answers a client, if it is still there. */
   readonly reply: (client: ClientId, reply: Reply) => void;
   /** The image or the content that comes with a client's command. */
@@ -39,7 +40,6 @@ export interface Surroundings {
 }
 
 type Of<K extends Effect["kind"]> = Extract<Effect, { kind: K }>;
-type BlockEffect = Of<"create-block" | "remove-block" | "fill-block" | "read-block">;
 
 export class Runner {
   readonly #around: Surroundings;
@@ -61,14 +61,19 @@ export class Runner {
 
   /** Applies one event; resolves when everything that it set in motion is done. */
   async dispatch(event: Event): Promise<void> {
+    const client = askerOf(this.#state, event);
     const { state, effects } = step(this.#state, event);
     this.#state = state;
-    await this.perform(effects);
+    await this.perform(effects, client);
   }
 
-  /** Carries out effects one after the other; what comes of one is dealt with before the next. */
-  async perform(effects: readonly Effect[]): Promise<void> {
-    const performing = this.#perform(effects);
+  /**
+   * Carries out effects one after the other; what comes of one is dealt with before the next.
+   *
+   * @param client - whose request they are for
+   */
+  async perform(effects: readonly Effect[], client?: ClientId): Promise<void> {
+    const performing = this.#perform(joinCommits(effects), client);
     this.#busy.add(performing);
     try {
       await performing;
@@ -77,11 +82,17 @@ export class Runner {
     }
   }
 
-  async #perform(effects: readonly Effect[]): Promise<void> {
+  /** Has the store write what waits for it. */
+  async flush(): Promise<void> {
+    await this.#commit([]);
+  }
+
+  async #perform(effects: readonly Effect[], client: ClientId | undefined): Promise<void> {
     let failed: Refusal | undefined;
-    for (const effect of effects) {
+    for (const [index, effect] of effects.entries()) {
       if (effect.kind === "commit") {
-        failed = (await this.#commit(effect)) ?? failed;
+        this.#around.ledger.change(effect.changes, effects.slice(index + 1), client);
+        failed = (await this.#commit(effect.changes)) ?? failed;
         continue;
       }
       const event = await this.#carryOut(failed === undefined ? effect : withoutDisk(effect, failed), failed);
@@ -100,15 +111,16 @@ export class Runner {
     for (const timer of this.#timers) clearTimeout(timer);
     await (guests === "leave" ? this.#around.launcher.leave() : this.#around.launcher.close());
     while (this.#busy.size > 0) await Promise.allSettled(this.#busy);
+    await this.flush();
     await this.#around.store.close();
   }
 
   /** @param failed - why the commit before it failed: then nothing is started */
   async #carryOut(effect: Exclude<Effect, { kind: "commit" }>, failed?: Refusal): Promise<Event | undefined> {
-    const { launcher, preparer, reply, tell } = this.#around;
+    const { launcher, preparer, tell } = this.#around;
     switch (effect.kind) {
       case "reply":
-        reply(effect.client, effect.reply);
+        await this.#reply(effect.client, effect.reply);
         return undefined;
       case "prepare":
         return this.#prepare(effect);
@@ -150,6 +162,12 @@ export class Runner {
       default:
         return unreachable(effect);
     }
+  }
+
+  /** A change's end is on the disk before it is told; where the disk is full, it waits there for the next one. */
+  async #reply(client: ClientId, reply: Reply): Promise<void> {
+    if (this.#around.ledger.end(client, reply)) await this.flush();
+    this.#around.reply(client, reply);
   }
 
   async #prepare({ name, job, config, image }: Of<"prepare">): Promise<Event> {
@@ -197,55 +215,26 @@ export class Runner {
 
   async #block(effect: BlockEffect): Promise<Event> {
     const { name, client } = effect;
-    const refusal = await this.#workOnBlock(effect);
+    const refusal = (await this.#beginBlock(effect)) ?? (await workOnBlock(this.#around, effect));
     if (refusal === undefined) return { kind: "block-done", name, client };
     this.#log(effect.kind, name, refusal);
     return { kind: "block-done", name, client, refusal };
   }
 
-  /** @returns why it could not be done */
-  async #workOnBlock(effect: BlockEffect): Promise<Refusal | undefined> {
-    const { dbdir, download } = this.#around;
-    const { name } = effect;
-    switch (effect.kind) {
-      case "create-block": {
-        const made = await createBlock(dbdir, { name, size: effect.size });
-        if (!made.ok) return refuseHost("making the block device", made.error);
-        return effect.filled ? await this.#fill(effect, true) : undefined;
-      }
-      case "remove-block": {
-        const removed = await removeBlock(dbdir, name);
-        return removed.ok ? undefined : refuseHost("removing the block device", removed.error);
-      }
-      case "fill-block":
-        return await this.#fill(effect, false);
-      case "read-block": {
-        const content = await readBlock(dbdir, name, effect.level);
-        if (!content.ok) return refuseHost("reading the block device", content.error);
-        return await settled("reading the block device", download(effect, content.value));
-      }
-      default:
-        return unreachable(effect);
-    }
-  }
-
-  /** @param fresh - whether the device goes again where it cannot be filled */
-  async #fill(effect: Of<"create-block" | "fill-block">, fresh: boolean): Promise<Refusal | undefined> {
-    const { dbdir, upload } = this.#around;
-    const { name, size, client } = effect;
-    const { bytes, compressed } = upload(client);
-    const filled = await setBlock(dbdir, { name, size }, bytes, compressed);
-    if (filled.ok) return undefined;
-    if (fresh) await removeBlock(dbdir, name);
-    return refuseContent(filled.error, size);
+  /** The file system is not the store: that a device is about to change is written down before. A removal never waits for room. */
+  async #beginBlock({ kind, client }: BlockEffect): Promise<Refusal | undefined> {
+    if (kind === "read-block" || !this.#around.ledger.begin(client)) return undefined;
+    const refusal = await this.#commit([]);
+    return kind === "remove-block" ? undefined : refusal;
   }
 
   /** Reads and compresses an image for a client. */
   async #sendImage({ client, digest, level }: Of<"send-image">): Promise<void> {
-    const { preparer, reply } = this.#around;
-    const image = await preparer.read(digest, level);
-    if (!image.ok) reply(client, { ok: false, refusal: refuseHost("reading the image", image.error) });
-    else reply(client, { ok: true, success: { kind: "unikernel-image", image: image.value } });
+    const image = await this.#around.preparer.read(digest, level);
+    const reply: Reply = image.ok
+      ? { ok: true, success: { kind: "unikernel-image", image: image.value } }
+      : { ok: false, refusal: refuseHost("reading the image", image.error) };
+    await this.#reply(client, reply);
   }
 
   /** An event that nobody waits for. */
@@ -256,14 +245,13 @@ export class Runner {
   }
 
   /** @returns why the changes are not on the disk */
-  async #commit({ changes }: Of<"commit">): Promise<Refusal | undefined> {
+  async #commit(changes: readonly StoreChange[]): Promise<Refusal | undefined> {
     for (const change of changes) {
       if (change.kind === "unikernel" && change.record === undefined) this.#around.gone(change.name);
     }
     for (const change of changes.map(storeChange)) this.#unsaved.set(`${change.table} ${change.key}`, change);
     const batch = [...this.#unsaved];
-    const committed: Result<void, { kind: string }> =
-      batch.length === 0 ? ok(undefined) : await this.#around.store.commit(batch.map(([, change]) => change));
+    const committed = await this.#around.store.commit(batch.map(([, change]) => change));
     if (!committed.ok) {
       this.#around.log.error({ error: committed.error }, "cannot store a change");
       return refuseHost("storing the change", committed.error);
@@ -277,14 +265,14 @@ export class Runner {
   }
 }
 
-/** Why the system failed, where it did; any other throw passes. */
-async function settled(doing: string, work: Promise<void>): Promise<Refusal | undefined> {
-  try {
-    await work;
-    return undefined;
-  } catch (thrown) {
-    return refuseHost(doing, { kind: errnoOf(thrown) });
-  }
+/** Commits that follow each other as one: what is decided together is stored together. */
+function joinCommits(effects: readonly Effect[]): readonly Effect[] {
+  return effects.reduce<Effect[]>((joined, effect) => {
+    const last = joined.at(-1);
+    if (effect.kind !== "commit" || last?.kind !== "commit") joined.push(effect);
+    else joined[joined.length - 1] = { kind: "commit", changes: [...last.changes, ...effect.changes] };
+    return joined;
+  }, []);
 }
 
 /** What an effect becomes where the commit before it failed: a good reply would promise too much. */

@@ -1,5 +1,5 @@
 /**
- * What must survive: policies, how new those were that went, and unikernels, in LMDB at `<dbdir>/store`.
+ * What must survive: policies, how new those were that went, unikernels and the audit log, in LMDB at `<dbdir>/store`.
  *
  * Invariant: LMDB never meets a full disk, on which it rejects promises that
  * nobody holds and then corrupts the heap (lmdb 3.5.6). Its file is therefore
@@ -18,9 +18,9 @@ import { attempt, type IoError } from "./io.ts";
 import { readFolderSpace } from "./proc.ts";
 import { run } from "./run.ts";
 
-type Table = "policy" | "past" | "unikernel" | "lock" | "crl";
+type Table = "policy" | "past" | "unikernel" | "lock" | "crl" | "audit";
 
-interface Entry {
+export interface Entry {
   readonly key: string;
   readonly value: Uint8Array;
 }
@@ -41,9 +41,25 @@ export type StoreError =
   | { readonly kind: "store-failed"; readonly reason: string }
   | IoError;
 
+/** Writes something along with every transaction, the same way or not at all. */
+export interface Journal {
+  /**
+   * What goes with the transaction that is put together just now: nothing that was told later.
+   *
+   * @param pressing - it makes room, and may use the reserve: so little as may be
+   */
+  seal(pressing: boolean): readonly Change[];
+  /** What became of it; none is put together meanwhile. */
+  settle(stored: boolean): void;
+}
+
 export interface Store {
   /** All entries of a table, in no order that means anything. */
   load(table: Table): readonly Entry[];
+  /** At most so many entries of a table by their keys, from this one upwards, or downwards. */
+  range(table: Table, from: string, limit: number, direction: "up" | "down"): readonly Entry[];
+  /** From now on, every transaction is the journal's, too. */
+  keep(journal: Journal): void;
   /** All changes or none; resolves when they are on the disk. Those that wait for the same write share its fate. */
   commit(changes: readonly Change[]): Promise<Result<void, StoreError>>;
   /** Waits for what is being written, and lets another daemon have the folder. */
@@ -87,6 +103,7 @@ class LmdbStore implements Store {
   #waiting: { readonly changes: readonly Change[]; readonly done: (result: Result<void, StoreError>) => void }[] = [];
   #writing: Promise<void> | undefined;
   #failure: StoreError | undefined;
+  #journal: Journal | undefined;
 
   constructor(folder: string, database: Database, data: FileHandle, lock: FileHandle) {
     this.#folder = folder;
@@ -98,6 +115,17 @@ class LmdbStore implements Store {
   load(table: Table): readonly Entry[] {
     const range = this.#database.getRange({ start: `${table}:`, end: `${table};` });
     return [...range].map(({ value }) => decodeEntry(value));
+  }
+
+  range(table: Table, from: string, limit: number, direction: "up" | "down"): readonly Entry[] {
+    const reverse = direction === "down";
+    const start = placeOf(table, from);
+    const range = this.#database.getRange({ start, end: reverse ? `${table}:` : `${table};`, reverse, limit });
+    return [...range].map(({ value }) => decodeEntry(value));
+  }
+
+  keep(journal: Journal): void {
+    this.#journal = journal;
   }
 
   commit(changes: readonly Change[]): Promise<Result<void, StoreError>> {
@@ -119,15 +147,21 @@ class LmdbStore implements Store {
     while (this.#waiting.length > 0) {
       const group = this.#waiting;
       this.#waiting = [];
-      const result = await this.#write(group.flatMap(({ changes }) => changes));
+      const changes = group.flatMap((one) => one.changes);
+      const pressing = changes.length > 0 && changes.every(({ value }) => value === undefined);
+      const along = this.#journal?.seal(pressing) ?? [];
+      const result = await this.#write([...changes, ...along], pressing);
+      this.#journal?.settle(result.ok);
       for (const { done } of group) done(result);
     }
     this.#writing = undefined;
   }
 
-  async #write(changes: readonly Change[]): Promise<Result<void, StoreError>> {
+  /** @param pressing - whether it may use the reserve */
+  async #write(changes: readonly Change[], pressing: boolean): Promise<Result<void, StoreError>> {
     if (this.#failure !== undefined) return err(this.#failure);
-    const grown = await this.#grow(changes);
+    if (changes.length === 0) return ok(undefined);
+    const grown = await this.#grow(changes, pressing);
     if (!grown.ok) return grown;
     const held: Promise<unknown>[] = [];
     try {
@@ -157,13 +191,12 @@ class LmdbStore implements Store {
   }
 
   /** Makes the file as large as the changes can make it at worst, unless it is. */
-  async #grow(changes: readonly Change[]): Promise<Result<void, StoreError>> {
+  async #grow(changes: readonly Change[], pressing: boolean): Promise<Result<void, StoreError>> {
     const used = readUsed(this.#database);
     const added = changes.reduce((sum, { value }) => sum + (value?.length ?? 0), 0);
     const copied = Math.min(changes.length * changeCost, used + changes.length * entryCost);
     const worst = used + 2 * added + copied + fixedCost;
-    const adds = changes.some(({ value }) => value !== undefined);
-    const needed = adds ? worst + reserve : worst;
+    const needed = pressing ? worst : worst + reserve;
     const size = await attempt("measure", this.#folder, async () => (await this.#data.stat()).size);
     if (!size.ok || size.value >= needed) return size.ok ? ok(undefined) : size;
     const grown = await attempt("grow", this.#folder, () => writeZeros(this.#data, size.value, needed + growth));

@@ -14,6 +14,7 @@ import { Inbox } from "../host/socket.ts";
 export class Connection {
   readonly socket: Socket;
   readonly inbox: Inbox;
+  #watch: ((good: boolean) => void) | undefined;
 
   /** @param largest - bytes of the largest frame that is taken */
   constructor(socket: Socket, largest: number) {
@@ -35,9 +36,19 @@ export class Connection {
     return undefined;
   }
 
+  /** Has the next answer told, whether it is a good one. */
+  watch(told: (good: boolean) => void): void {
+    this.#watch = told;
+  }
+
   /** Sends one message; an image in it is not copied again. What is sent before the program comes to rest leaves together. */
   send(header: Header, payload: Payload): void {
     const { socket } = this;
+    const watch = payload.kind === "data" ? undefined : this.#watch;
+    if (watch !== undefined) {
+      this.#watch = undefined;
+      watch(payload.kind === "success");
+    }
     if (socket.destroyed || socket.writableEnded) return;
     const message = encodeWire({ header, payload });
     if (socket.writableCorked === 0) {

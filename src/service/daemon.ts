@@ -9,85 +9,54 @@
  */
 import type { Socket } from "node:net";
 import { maxFrame } from "../codec/frame.ts";
-import type { Header, Payload, Wire } from "../codec/wire.ts";
+import type { Header, Wire } from "../codec/wire.ts";
 import { checkAdmission } from "../core/admission.ts";
-import { allowedInLeaf, type ChainRequest, type Command, type Service, serviceOf } from "../core/command.ts";
+import { refusedBy } from "../core/audit.ts";
+import { allowedInLeaf, type ChainRequest, type Command, serviceOf } from "../core/command.ts";
 import { describeRefusal } from "../core/describe.ts";
-import { isWithin, type Name, printName, sameName } from "../core/name.ts";
-import type { ClientId, Effect, Event, Reply, Request } from "../core/state.ts";
-import type { Log } from "../host/log.ts";
-import type { Upload } from "../host/preparer.ts";
+import { isWithin, type Name, sameName } from "../core/name.ts";
+import type { Request } from "../core/state.ts";
+import { type Asked, toldOf } from "../host/audit_ledger.ts";
+import type { AuditLog } from "../host/audit_log.ts";
 import type { Runner } from "../host/runner.ts";
+import { askedByChain, askedByEndpoint, askedLocally, toldByEndpoint } from "./asked.ts";
+import type { AuditReaders } from "./audit.ts";
 import type { Collectors } from "./collector.ts";
 import { Connection } from "./connection.ts";
 import { serveConsoles } from "./console_commands.ts";
 import type { Consoles } from "./consoles.ts";
-import { sendContent } from "./download.ts";
 import type { EventLog } from "./event_log.ts";
 import { Live } from "./live.ts";
-import { readPushed } from "./revocation_list.ts";
+import { localCommand } from "./local_command.ts";
+import type { Requests } from "./requests.ts";
 import type { Meter } from "./statistics.ts";
 import { StatisticsSession } from "./statistics_commands.ts";
-import { maxWaiting, Turns, turnOf } from "./turns.ts";
-import { maxUpload, nothing, streams, uploadOf } from "./upload.ts";
+import { maxUpload, streams } from "./upload.ts";
 
-/** A request that the supervisor has and has not answered. */
-interface Waiting {
-  readonly answer: (reply: Reply) => void;
-  readonly upload: Upload;
-  readonly connection: Connection;
-  readonly header: Header;
-}
-
-/** What is served besides the supervisor's decisions. */
 export interface Services {
+  /** What the supervisor decides. */
+  readonly requests: Requests;
   readonly consoles: Consoles;
   readonly events: EventLog;
   readonly meter: Meter;
   readonly collectors: Collectors;
+  readonly audit: AuditLog;
+  readonly readers: AuditReaders;
 }
 
 export class Daemon {
   readonly #runner: () => Runner;
-  readonly #consoles: Consoles;
-  readonly #events: EventLog;
-  readonly #meter: Meter;
-  readonly #collectors: Collectors;
-  readonly #log: Log;
-  readonly #waiting: Map<ClientId, Waiting> = new Map();
-  readonly #downloads = new Turns(maxWaiting);
+  readonly #services: Services;
   readonly #live = new Live();
-  #clients = 0;
 
-  constructor(runner: () => Runner, { consoles, events, meter, collectors }: Services, log: Log) {
+  constructor(runner: () => Runner, services: Services) {
     this.#runner = runner;
-    this.#consoles = consoles;
-    this.#events = events;
-    this.#meter = meter;
-    this.#collectors = collectors;
-    this.#log = log;
-  }
-
-  /** Answers a request that waits; called by the runner. */
-  reply(client: ClientId, reply: Reply): void {
-    this.#waiting.get(client)?.answer(reply);
-    this.#waiting.delete(client);
+    this.#services = services;
   }
 
   /** Ends what locks and revocations do not let in any more; called by the runner, and now and then: lists become stale. */
   recheck(): void {
     this.#live.recheck(this.#runner().state, Date.now());
-  }
-
-  /** What came with a request that waits; called by the runner. */
-  upload(client: ClientId): Upload {
-    return this.#waiting.get(client)?.upload ?? nothing;
-  }
-
-  /** Sends what a request that waits asked for; called by the runner. */
-  async download(effect: Extract<Effect, { kind: "read-block" }>, content: AsyncIterable<Uint8Array>): Promise<void> {
-    const waiting = this.#waiting.get(effect.client);
-    if (waiting !== undefined) await sendContent(waiting.connection, waiting.header, effect, content);
   }
 
   /** vmmd.sock: one command after the other until one is answered with anything but a policy that was added. */
@@ -96,18 +65,26 @@ export class Daemon {
     for (;;) {
       const wire = await connection.message();
       if (wire === undefined) break;
-      const { header, payload } = wire;
-      if (payload.kind === "command" && payload.command.kind === "log-subscribe") {
-        await this.#events.serve(connection, header, header.name);
-        break;
-      }
-      const command = localCommand(connection, wire, "daemon");
+      const { header } = wire;
+      const command = localCommand(connection, wire, "daemon", "log");
       if (command === undefined) break;
-      if (command.kind === "stats-initial") {
-        await this.#collectors.serve(connection, header);
+      const { name } = header;
+      const asked = askedLocally(connection.socket, name, command);
+      if (serviceOf(command) === "log") {
+        await this.#tell(connection, header, command, asked);
         break;
       }
-      const reply = await this.#ask(connection, header, { name: header.name, command, levels: [] });
+      if (command.kind === "stats-initial") {
+        this.#note(connection, asked);
+        await this.#services.collectors.serve(connection, header);
+        break;
+      }
+      const reply = await this.#services.requests.ask({
+        connection,
+        header,
+        request: { name, command, levels: [] },
+        asked,
+      });
       if (!reply.ok || command.kind !== "policy-add") break;
     }
     await connection.close();
@@ -119,7 +96,9 @@ export class Daemon {
     const wire = await connection.message();
     const command = wire && localCommand(connection, wire, "console");
     if (wire !== undefined && command !== undefined) {
-      await serveConsoles(this.#consoles, connection, wire.header, wire.header.name, command);
+      const { name } = wire.header;
+      this.#note(connection, askedLocally(socket, name, command));
+      await serveConsoles(this.#services.consoles, connection, wire.header, name, command);
     }
     await connection.close();
   }
@@ -127,11 +106,12 @@ export class Daemon {
   /** stat.sock: one command after the other, until one is refused. */
   async serveStatistics(socket: Socket): Promise<void> {
     const connection = new Connection(socket, maxFrame);
-    const session = new StatisticsSession(this.#meter, connection);
+    const session = new StatisticsSession(this.#services.meter, connection);
     for (;;) {
       const wire = await connection.message();
       const command = wire && localCommand(connection, wire, "stats");
       if (wire === undefined || command === undefined) break;
+      this.#note(connection, askedLocally(socket, wire.header.name, command));
       if (!session.serve(wire.header, wire.header.name, command)) break;
     }
     session.close();
@@ -140,30 +120,36 @@ export class Daemon {
 
   /**
    * chain.sock: requests of verified chains, one after the other, each perhaps with an upload behind it. What the
-   * endpoint itself refuses of a session comes as a failure, and goes back in its turn.
+   * endpoint itself refuses of a session comes as a failure, and goes back in its turn; what it refused of others comes
+   * as it stands in the audit log, for that alone.
    */
   async serveChain(socket: Socket): Promise<void> {
     const connection = new Connection(socket, maxRequest);
     while (await connection.drained()) {
       const wire = await connection.message();
-      if (wire === undefined) break;
-      if (wire.payload.kind === "failure") {
-        connection.fail(wire.header, wire.payload.text);
-        continue;
-      }
-      if (wire.payload.kind === "command" && wire.payload.command.kind === "push-crl") {
-        const { command } = wire.payload;
-        await this.#ask(connection, wire.header, { name: wire.header.name, command, levels: [] });
-        continue;
-      }
-      if (wire.payload.kind !== "request") {
-        connection.fail(wire.header, "this socket takes requests of verified chains");
-        break;
-      }
-      if (!(await this.#serveRequest(connection, wire.header, wire.payload.request))) break;
+      if (wire === undefined || !(await this.#serveMessage(connection, wire))) break;
     }
     this.#live.leave(connection);
     await connection.close();
+  }
+
+  /** @returns whether another one may follow */
+  async #serveMessage(connection: Connection, wire: Wire): Promise<boolean> {
+    const { header, payload } = wire;
+    const refused = toldByEndpoint(wire);
+    if (refused !== undefined) this.#services.audit.note(strangers, () => refused);
+    if (payload.kind === "failure") connection.fail(header, payload.text);
+    if (refused !== undefined) return true;
+    if (payload.kind === "command" && payload.command.kind === "push-crl") {
+      const { name } = header;
+      const { command } = payload;
+      const asked = askedByEndpoint(name, command);
+      await this.#services.requests.ask({ connection, header, request: { name, command, levels: [] }, asked });
+      return true;
+    }
+    if (payload.kind === "request") return this.#serveRequest(connection, header, payload.request);
+    connection.fail(header, "this socket takes requests of verified chains");
+    return false;
   }
 
   /** @returns whether another request may follow: not behind a subscription, nor behind an upload that was not taken */
@@ -173,31 +159,45 @@ export class Daemon {
     const path = levels.map((level) => level.label);
     const covered = label === undefined ? isWithin(path, name.path) : sameName({ path, label }, name);
     const header: Header = { version: 5, sequence, name };
+    const asked = askedByChain(request, name);
     if (!covered || !allowedInLeaf(command)) {
+      this.#note(connection, asked);
       connection.fail(header, "the request is not what the chain says");
       return false;
     }
-    const asked: Request = { ...request, name };
-    const barred = command.kind === "push-crl" ? undefined : checkAdmission(this.#runner().state, asked, Date.now());
+    const whole: Request = { ...request, name };
+    const barred = command.kind === "push-crl" ? undefined : checkAdmission(this.#runner().state, whole, Date.now());
     if (barred !== undefined) {
+      this.#services.audit.note(asked.delegate, () => toldOf(asked, refusedBy(barred)));
       connection.fail(header, describeRefusal(barred));
       return command.kind !== "session" && !streams(request);
     }
-    this.#live.enter(connection, header, asked);
+    this.#live.enter(connection, header, whole);
     // Only that it is there: its commands follow.
-    if (command.kind === "session") return true;
+    if (command.kind === "session") {
+      this.#services.audit.note(asked.delegate, () => toldOf(asked, { kind: "done" }));
+      return true;
+    }
     switch (serviceOf(command)) {
       case "console":
-        await serveConsoles(this.#consoles, connection, header, name, command);
+        this.#note(connection, asked);
+        await serveConsoles(this.#services.consoles, connection, header, name, command);
         return command.kind === "console-list-inactive";
       case "stats":
+        this.#note(connection, asked);
         await this.#subscribe(connection, header, name, command);
         return false;
       case "log":
-        await this.#events.serve(connection, header, name);
+        await this.#tell(connection, header, command, asked);
         return false;
       case "daemon": {
-        const reply = await this.#ask(connection, header, asked, request.imageFollows);
+        const reply = await this.#services.requests.ask({
+          connection,
+          header,
+          request: whole,
+          asked,
+          imageFollows: request.imageFollows,
+        });
         return reply.ok || !streams(request);
       }
     }
@@ -205,87 +205,29 @@ export class Daemon {
 
   /** A leaf's subscription to statistics; resolves when either side closes. */
   async #subscribe(connection: Connection, header: Header, name: Name, command: Command): Promise<void> {
-    const session = new StatisticsSession(this.#meter, connection);
+    const session = new StatisticsSession(this.#services.meter, connection);
     if (session.serve(header, name, command)) await connection.inbox.anything();
     session.close();
   }
 
-  /**
-   * Puts a request to the supervisor, and passes its one reply on.
-   *
-   * @param imageFollows - whether an image comes as a stream behind the frame
-   */
-  async #ask(connection: Connection, header: Header, request: Request, imageFollows = false): Promise<Reply> {
-    const whose = turnOf(request);
-    if (whose === undefined) return this.#answer(connection, header, request, imageFollows);
-    const end = await this.#downloads.take(whose);
-    if (end === undefined) {
-      const reply: Reply = { ok: false, refusal: { kind: "too-many-downloads", limit: maxWaiting } };
-      connection.send(header, replyPayload(reply));
-      return reply;
-    }
-    try {
-      const reply = await this.#answer(connection, header, request, imageFollows);
-      await connection.drained();
-      return reply;
-    } finally {
-      end();
-    }
+  /** What happens, or what happened. */
+  async #tell(connection: Connection, header: Header, command: Command, asked: Asked): Promise<void> {
+    this.#note(connection, asked);
+    if (command.kind === "audit") await this.#services.readers.serve(connection, header, command.query);
+    else await this.#services.events.serve(connection, header, header.name);
   }
 
-  async #answer(connection: Connection, header: Header, request: Request, imageFollows: boolean): Promise<Reply> {
-    this.#clients += 1;
-    const client = this.#clients;
-    const upload = uploadOf(connection, request.command, imageFollows);
-    const replied = new Promise<Reply>((answer) => {
-      this.#waiting.set(client, { answer, upload, connection, header });
+  /** The next answer goes into the audit log. */
+  #note(connection: Connection, asked: Asked): void {
+    connection.watch((good) => {
+      const outcome = good ? ({ kind: "done" } as const) : ({ kind: "refused", reason: "not-served" } as const);
+      this.#services.audit.note(asked.delegate, () => toldOf(asked, outcome));
     });
-    this.#put(client, request).catch((error: unknown) => {
-      this.#log.fatal({ err: error, command: request.command.kind }, "bug");
-      this.reply(client, { ok: false, refusal: { kind: "host-failed", doing: "the request", problem: "a bug" } });
-    });
-    const reply = await replied;
-    if (this.#log.isLevelEnabled("info")) this.#log.info(logged(request, reply), reply.ok ? "done" : "refused");
-    if (!reply.ok || request.command.kind !== "block-dump") connection.send(header, replyPayload(reply));
-    return reply;
   }
-
-  /** A revocation list is read, and found to be its authority's, before the supervisor hears of it. */
-  async #put(client: ClientId, request: Request): Promise<void> {
-    const { command } = request;
-    const now = Date.now();
-    if (command.kind !== "push-crl") return this.#runner().dispatch({ kind: "request", client, request, now });
-    const list = readPushed(command, now);
-    if (!list.ok) return this.reply(client, { ok: false, refusal: list.error });
-    const event: Event = { kind: "revoked", client, request, list: list.value, crl: command.crl, now };
-    return this.#runner().dispatch(event);
-  }
-}
-
-/** The command of a local client, if it is one for this socket; it is told otherwise. */
-function localCommand(connection: Connection, { header, payload }: Wire, service: Service): Command | undefined {
-  if (payload.kind === "command" && serviceOf(payload.command) === service) return payload.command;
-  connection.fail(header, `this socket takes commands about ${subjects[service]}`);
-  return undefined;
-}
-
-function replyPayload(reply: Reply): Payload {
-  return reply.ok
-    ? { kind: "success", success: reply.success }
-    : { kind: "failure", text: describeRefusal(reply.refusal) };
-}
-
-function logged({ name, command, levels }: Request, reply: Reply): object {
-  const what = { target: printName(name), command: command.kind, chain: levels.length };
-  return reply.ok ? what : { ...what, refusal: reply.refusal.kind };
 }
 
 /** Largest request of a chain, bytes: a session's largest frame, and what its certificates say. */
 const maxRequest: number = maxFrame + 256 * 1024;
 
-const subjects: Readonly<Record<Service, string>> = {
-  daemon: "unikernels, policies and block devices",
-  console: "consoles",
-  stats: "statistics",
-  log: "what happens",
-};
+/** Those whom the endpoint refused share an allowance that is no delegate's. */
+const strangers = ":";

@@ -146,6 +146,7 @@ export function formOf(command: Command): Form {
     case "console-subscribe":
     case "stats-subscribe":
     case "log-subscribe":
+    case "audit":
       return "subscription";
     default:
       return "plain";

@@ -11,28 +11,32 @@ import { boot } from "../core/boot.ts";
 import { describeHappening } from "../core/describe.ts";
 import type { TenderKind } from "../core/manifest.ts";
 import { printName } from "../core/name.ts";
-import { type Policy, unlimited } from "../core/policy.ts";
 import { err, ok, type Result } from "../core/result.ts";
 import type { RevocationRules } from "../core/revocation.ts";
 import type { Effect } from "../core/state.ts";
 import { type Activated, findActivated } from "../host/activation.ts";
-import { listBlocks, readBlockSpace } from "../host/block.ts";
+import { Ledger } from "../host/audit_ledger.ts";
+import type { AuditLog } from "../host/audit_log.ts";
+import { listBlocks } from "../host/block.ts";
 import { prepareImages, sweepImages } from "../host/image.ts";
 import { Launcher } from "../host/launcher.ts";
 import { findLeft, foundOf, type Left } from "../host/left.ts";
 import type { Log } from "../host/log.ts";
 import { Preparer } from "../host/preparer.ts";
-import { listBridges, readHostFacts } from "../host/proc.ts";
 import { Runner } from "../host/runner.ts";
 import { type Listener, listenUnix } from "../host/socket.ts";
 import { prepareStateFolder } from "../host/state_folder.ts";
 import { Sampler } from "../host/statistics.ts";
 import { openStore, type Store } from "../host/store.ts";
+import { AuditReaders } from "./audit.ts";
+import { openAudit } from "./audit_start.ts";
 import { Collectors } from "./collector.ts";
 import { Consoles } from "./consoles.ts";
 import { Daemon } from "./daemon.ts";
 import { EventLog } from "./event_log.ts";
+import { hostPolicy } from "./host_policy.ts";
 import { type MetricsOptions, startMetrics } from "./metrics.ts";
+import { Requests } from "./requests.ts";
 import { Meter } from "./statistics.ts";
 import { readStored } from "./stored.ts";
 
@@ -53,6 +57,8 @@ export interface DaemonOptions extends MetricsOptions {
   readonly interval?: number;
   /** Absent: those of core/revocation. */
   readonly revocation?: RevocationRules;
+  /** Bytes of the audit log that are kept; absent: a quarter of a gigabyte. */
+  readonly auditSize?: number;
   /** Sockets that systemd opened for us; the others we open ourselves. */
   readonly activated?: readonly Activated[];
   readonly log: Log;
@@ -110,15 +116,24 @@ async function begin(
   if (!blocks.ok) return err({ step: "listing the block devices", error: blocks.error });
   if (blocks.value.ignored.length > 0) log.warn({ files: blocks.value.ignored }, "no block devices");
   const host = await hostPolicy(dbdir, blocks.value.occupied);
-  if (!host.ok) return host;
+  if (!host.ok) return err({ step: "listing the bridges", error: host.error });
   const left = await findLeft(tmpdir);
   if (!left.ok) return err({ step: "looking for guests of an earlier daemon", error: left.error });
   const stored = { ...readStored(store, log), blocks: blocks.value.devices };
   const first = boot(host.value, stored, left.value.map(foundOf), options.revocation);
-  const { runner, daemon, launcher, meter, sampler } = assemble(options, store, first.state, left.value);
+  const audit = await openAudit(options, store);
+  if (!audit.ok) return err({ step: "reading the key of the audit log", error: audit.error });
+  const { runner, daemon, launcher, meter, sampler } = assemble(
+    options,
+    store,
+    audit.value.log,
+    first.state,
+    left.value,
+  );
   const metrics = await startMetrics(meter, sampler.units.pageSize, options, log);
   if (!metrics.ok) return err({ step: "serving the metrics", error: metrics.error });
   await prepareHost(dbdir, store, launcher, log);
+  await audit.value.begin(() => runner.flush());
   await runner.perform(first.before);
   meter.start(options.interval ?? defaultInterval);
   open(daemon);
@@ -130,23 +145,11 @@ async function begin(
       meter.close();
       clearInterval(rechecking);
       await Promise.all([...sockets, metrics.value].map((socket) => socket.close()));
+      audit.value.log.close();
       await runner.close(guests);
       await started;
     },
   });
-}
-
-/**
- * What this host has: the policy of the root path.
- *
- * @param occupied - MB that existing block devices take of the disk
- */
-async function hostPolicy(dbdir: string, occupied: number): Promise<Result<Policy, StartError>> {
-  const bridges = await listBridges();
-  if (!bridges.ok) return err({ step: "listing the bridges", error: bridges.error });
-  const { cpuids, memory } = readHostFacts();
-  const block = readBlockSpace(dbdir).free + occupied;
-  return ok({ unikernels: unlimited, cpuids, memory, block, bridges: bridges.value });
 }
 
 /** The parts of a daemon that its start and stop deal with. */
@@ -158,7 +161,13 @@ interface Assembled {
   readonly sampler: Sampler;
 }
 
-function assemble(options: DaemonOptions, store: Store, state: Runner["state"], left: readonly Left[]): Assembled {
+function assemble(
+  options: DaemonOptions,
+  store: Store,
+  audit: AuditLog,
+  state: Runner["state"],
+  left: readonly Left[],
+): Assembled {
   const { dbdir, tmpdir, tenders, allowTcg, cage, grace, dropPath = true, log } = options;
   const consoles = new Consoles(options.maxSubscribers);
   const events = new EventLog();
@@ -179,6 +188,7 @@ function assemble(options: DaemonOptions, store: Store, state: Runner["state"], 
     },
   });
   const preparer = new Preparer(dbdir, { dbdir, offered: tenders, allowTcg, caged: cage });
+  const requests = new Requests(() => runner, audit, log);
   const runner: Runner = new Runner(
     {
       dbdir,
@@ -186,16 +196,18 @@ function assemble(options: DaemonOptions, store: Store, state: Runner["state"], 
       preparer,
       launcher,
       log,
-      reply: (client, reply) => daemon.reply(client, reply),
-      upload: (client) => daemon.upload(client),
-      download: (effect, content) => daemon.download(effect, content),
+      ledger: new Ledger(audit, (client) => requests.asked(client)),
+      reply: (client, reply) => requests.reply(client, reply),
+      upload: (client) => requests.upload(client),
+      download: (effect, content) => requests.download(effect, content),
       tell: (effect) => tell(consoles, events, log, effect),
       gone: (name) => consoles.deactivate(name),
       recheck: () => daemon.recheck(),
     },
     state,
   );
-  const daemon = new Daemon(() => runner, { consoles, events, meter, collectors }, log);
+  const readers = new AuditReaders(audit, () => runner.flush());
+  const daemon = new Daemon(() => runner, { requests, consoles, events, meter, collectors, audit, readers });
   return { runner, daemon, launcher, meter, sampler };
 }
 

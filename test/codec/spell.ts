@@ -33,6 +33,7 @@ export function spell(command: Command): string {
       return "policy remove";
     case "status":
     case "log-subscribe":
+    case "audit":
     case "session":
     case "push-crl":
     case "lock":

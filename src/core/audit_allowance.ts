@@ -1,0 +1,80 @@
+/**
+ * How many entries that record no change each first-level delegate gets: whoever
+ * asks without end fills the log with numbers, not with entries.
+ *
+ * @module
+ */
+
+/** Of one delegate: what was written lately, and how much was not. */
+interface Spent {
+  second: number;
+  inSecond: number;
+  inHour: number;
+  left: number;
+}
+
+export class AuditAllowance {
+  /** By first-level delegate; local clients share the empty one, as do those beyond the most. */
+  readonly #spent: Map<string, Spent> = new Map();
+  #hour = 0;
+
+  /**
+   * Whether an entry more may be written; if not, it is counted.
+   *
+   * @param now - milliseconds since the Unix epoch
+   */
+  take(delegate: string, now: number): boolean {
+    const hour = Math.floor(now / 3_600_000);
+    if (hour !== this.#hour) this.#begin(hour);
+    const spent = this.#of(delegate);
+    const second = Math.floor(now / 1000);
+    if (spent.second !== second) {
+      spent.second = second;
+      spent.inSecond = 0;
+    }
+    const allowed = spent.inSecond < perSecond && spent.inHour < perHour;
+    if (allowed) {
+      spent.inSecond += 1;
+      spent.inHour += 1;
+    } else spent.left += 1;
+    return allowed;
+  }
+
+  /** So many more that are not written. */
+  count(delegate: string, more = 1): void {
+    this.#of(delegate).left += more;
+  }
+
+  /** How many were not written since this was asked last. */
+  counted(): readonly (readonly [delegate: string, count: number])[] {
+    const counts = [...this.#spent].flatMap(([delegate, { left }]) => (left > 0 ? [[delegate, left] as const] : []));
+    for (const spent of this.#spent.values()) spent.left = 0;
+    return counts;
+  }
+
+  #of(delegate: string): Spent {
+    const key = this.#spent.has(delegate) || this.#spent.size < maxDelegates ? delegate : "";
+    const known = this.#spent.get(key);
+    if (known !== undefined) return known;
+    const fresh: Spent = { second: 0, inSecond: 0, inHour: 0, left: 0 };
+    this.#spent.set(key, fresh);
+    return fresh;
+  }
+
+  #begin(hour: number): void {
+    this.#hour = hour;
+    for (const [delegate, spent] of this.#spent) {
+      if (spent.left === 0) this.#spent.delete(delegate);
+      else spent.inHour = 0;
+    }
+  }
+}
+
+/** A tool that polls is seen whole; one that floods is not (100 entries are some 25 kB). */
+const perSecond = 100;
+
+/** Some 2.5 MB: a hundredth of the log's usual size, so that it takes days of flooding to push others' entries out. */
+const perHour = 10_000;
+
+/** Delegates that are counted apart, 100 bytes each: each has a certificate of the trust anchor's own. */
+const maxDelegates = 10_000;

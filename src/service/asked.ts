@@ -1,0 +1,53 @@
+/**
+ * Who asks for what, for the audit log.
+ *
+ * @module
+ */
+import type { Socket } from "node:net";
+import type { Wire } from "../codec/wire.ts";
+import { type Actor, changes } from "../core/audit.ts";
+import type { ChainRequest, Command } from "../core/command.ts";
+import type { Name } from "../core/name.ts";
+import type { Asked } from "../host/audit_ledger.ts";
+import type { Told } from "../host/audit_log.ts";
+import { readPeer } from "../host/peer.ts";
+
+export function askedByChain({ levels, leaf, command }: ChainRequest, name: Name): Asked {
+  return {
+    name,
+    command: command.kind,
+    changes: changes(command),
+    delegate: levels[0]?.label ?? "",
+    actor: () => ({ kind: "chain", levels: levels.map(({ fingerprint }) => fingerprint), leaf }),
+  };
+}
+
+/** What the endpoint asks for on behalf of whoever it is that came to it. */
+export function askedByEndpoint(name: Name, command: Command): Asked {
+  const actor = (): Actor => ({ kind: "endpoint" });
+  return { name, command: command.kind, changes: changes(command), delegate: "", actor };
+}
+
+/** A client that asked for a change may be gone when that is done: who it was is looked for before. */
+export function askedLocally(socket: Socket, name: Name, command: Command): Asked {
+  const lasting = changes(command);
+  const known = lasting ? localActor(socket) : undefined;
+  const actor = (): Actor => known ?? localActor(socket);
+  return { name, command: command.kind, changes: lasting, delegate: "", actor };
+}
+
+/** What the endpoint refused, if that is what it tells. */
+export function toldByEndpoint({ header: { name }, payload }: Wire): Told | undefined {
+  if (payload.kind === "failure") {
+    return { actor: { kind: "endpoint" }, name, policies: [], outcome: { kind: "refused", reason: "session" } };
+  }
+  if (payload.kind !== "data" || payload.data.kind !== "audit" || payload.data.item.kind !== "entry") return undefined;
+  const { actor, command, outcome } = payload.data.item.entry;
+  if (actor.kind !== "endpoint" || (outcome.kind !== "refused" && outcome.kind !== "counted")) return undefined;
+  return { actor, name, ...(command === undefined ? {} : { command }), policies: [], outcome };
+}
+
+function localActor(socket: Socket): Actor {
+  const peer = readPeer(socket);
+  return peer === undefined ? { kind: "local" } : { kind: "local", peer };
+}

@@ -1,0 +1,147 @@
+/**
+ * Requests that are put to the supervisor, from the message to the one reply.
+ *
+ * @module
+ */
+import type { Header, Payload } from "../codec/wire.ts";
+import { outcomeOf } from "../core/audit.ts";
+import { describeRefusal } from "../core/describe.ts";
+import { printName } from "../core/name.ts";
+import type { ClientId, Effect, Event, Reply, Request } from "../core/state.ts";
+import { type Asked, toldOf } from "../host/audit_ledger.ts";
+import type { AuditLog } from "../host/audit_log.ts";
+import type { Log } from "../host/log.ts";
+import type { Upload } from "../host/preparer.ts";
+import type { Runner } from "../host/runner.ts";
+import type { Connection } from "./connection.ts";
+import { sendContent } from "./download.ts";
+import { readPushed } from "./revocation_list.ts";
+import { maxWaiting, Turns, turnOf } from "./turns.ts";
+import { nothing, uploadOf } from "./upload.ts";
+
+/** A request, and where its reply goes. */
+export interface Asking {
+  readonly connection: Connection;
+  readonly header: Header;
+  readonly request: Request;
+  /** For the audit log. */
+  readonly asked: Asked;
+  /** Whether an image comes as a stream behind the frame. */
+  readonly imageFollows?: boolean;
+}
+
+/** A request that the supervisor has and has not answered. */
+interface Waiting {
+  readonly answer: (reply: Reply) => void;
+  readonly asked: Asked;
+  readonly upload: Upload;
+  readonly connection: Connection;
+  readonly header: Header;
+}
+
+export class Requests {
+  readonly #runner: () => Runner;
+  readonly #audit: AuditLog;
+  readonly #log: Log;
+  readonly #waiting: Map<ClientId, Waiting> = new Map();
+  readonly #downloads = new Turns(maxWaiting);
+  #clients = 0;
+
+  constructor(runner: () => Runner, audit: AuditLog, log: Log) {
+    this.#runner = runner;
+    this.#audit = audit;
+    this.#log = log;
+  }
+
+  /** Answers a request that waits; called by the runner. */
+  reply(client: ClientId, reply: Reply): void {
+    this.#waiting.get(client)?.answer(reply);
+    this.#waiting.delete(client);
+  }
+
+  /** Who waits for what; called by the runner. */
+  asked(client: ClientId): Asked | undefined {
+    return this.#waiting.get(client)?.asked;
+  }
+
+  /** What came with a request that waits; called by the runner. */
+  upload(client: ClientId): Upload {
+    return this.#waiting.get(client)?.upload ?? nothing;
+  }
+
+  /** Sends what a request that waits asked for; called by the runner. */
+  async download(effect: Extract<Effect, { kind: "read-block" }>, content: AsyncIterable<Uint8Array>): Promise<void> {
+    const waiting = this.#waiting.get(effect.client);
+    if (waiting !== undefined) await sendContent(waiting.connection, waiting.header, effect, content);
+  }
+
+  /** Puts a request to the supervisor, and passes its one reply on. */
+  async ask(asking: Asking): Promise<Reply> {
+    const { connection, header, request, asked } = asking;
+    const whose = turnOf(request);
+    if (whose === undefined) return this.#answer(asking);
+    const end = await this.#downloads.take(whose);
+    if (end === undefined) {
+      const reply: Reply = { ok: false, refusal: { kind: "too-many-downloads", limit: maxWaiting } };
+      this.#note(asked, reply);
+      connection.send(header, replyPayload(reply));
+      return reply;
+    }
+    try {
+      const reply = await this.#answer(asking);
+      await connection.drained();
+      return reply;
+    } finally {
+      end();
+    }
+  }
+
+  async #answer(asking: Asking): Promise<Reply> {
+    const { connection, header, request, asked, imageFollows = false } = asking;
+    this.#clients += 1;
+    const client = this.#clients;
+    const upload = uploadOf(connection, request.command, imageFollows);
+    const replied = new Promise<Reply>((answer) => {
+      this.#waiting.set(client, { answer, asked, upload, connection, header });
+    });
+    this.#put(client, asking).catch((error: unknown) => {
+      this.#log.fatal({ err: error, command: request.command.kind }, "bug");
+      this.reply(client, { ok: false, refusal: { kind: "host-failed", doing: "the request", problem: "a bug" } });
+    });
+    const reply = await replied;
+    if (this.#log.isLevelEnabled("info")) this.#log.info(logged(request, reply), reply.ok ? "done" : "refused");
+    if (!reply.ok || request.command.kind !== "block-dump") connection.send(header, replyPayload(reply));
+    return reply;
+  }
+
+  /** A revocation list is read, and found to be its authority's, before the supervisor hears of it. */
+  async #put(client: ClientId, { request, asked }: Asking): Promise<void> {
+    const { command } = request;
+    const now = Date.now();
+    if (command.kind !== "push-crl") return this.#runner().dispatch({ kind: "request", client, request, now });
+    const list = readPushed(command, now);
+    if (!list.ok) {
+      const reply: Reply = { ok: false, refusal: list.error };
+      this.#note(asked, reply);
+      return this.reply(client, reply);
+    }
+    const event: Event = { kind: "revoked", client, request, list: list.value, crl: command.crl, now };
+    return this.#runner().dispatch(event);
+  }
+
+  /** What the supervisor does not hear of. */
+  #note(asked: Asked, reply: Reply): void {
+    this.#audit.note(asked.delegate, () => toldOf(asked, outcomeOf(reply)));
+  }
+}
+
+function replyPayload(reply: Reply): Payload {
+  return reply.ok
+    ? { kind: "success", success: reply.success }
+    : { kind: "failure", text: describeRefusal(reply.refusal) };
+}
+
+function logged({ name, command, levels }: Request, reply: Reply): object {
+  const what = { target: printName(name), command: command.kind, chain: levels.length };
+  return reply.ok ? what : { ...what, refusal: reply.refusal.kind };
+}
