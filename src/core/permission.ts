@@ -77,6 +77,8 @@ export function permissionOf(command: Command): Permission | undefined {
       return "lock";
     case "push-crl":
       return "revoke";
+    case "audit":
+      return "audit";
     case "session":
       return undefined;
     default:
