@@ -99,7 +99,7 @@ function writeLife({ info, phase, failures, lastExit }: UnikernelStatus): readon
   return [writeInfo(info, "current"), text(phase), integer(failures), ...exit];
 }
 
-const phases = ["starting", "running", "stopping", "waiting", "held"] as const;
+const phases = ["starting", "running", "stopping", "unkillable", "waiting", "held"] as const;
 
 /** Ours: owner Name (a path), since GeneralizedTime. */
 function readLock(reader: Reader): LockState {

@@ -19,7 +19,7 @@ import { insert } from "./ordered_map.ts";
 import { type Memory, putMemory } from "./past.ts";
 import type { Policy } from "./policy.ts";
 import { empty, putBlock, putUnikernel, type Resources } from "./resources.ts";
-import type { ExitStatus } from "./restart.ts";
+import { couldNotStart, type ExitStatus, trialTime } from "./restart.ts";
 import { type CertificateId, type KeptList, type Revocation, type RevocationRules, usualRules } from "./revocation.ts";
 import type { Effect, Incarnation, State, Step, StoredUnikernel, Unikernel } from "./state.ts";
 import { demandOf } from "./transition.ts";
@@ -104,12 +104,13 @@ export function boot(
   return { ...settleAll({ state, effects }), before: [...holds, ...before] };
 }
 
-/** What is found decides only where it is what is stored, and ended of its own accord. */
+/** What is found decides only where it is what is stored, and ended of its own accord, having shown that it can run. */
 export function fateOf(record: StoredUnikernel, found: Found | undefined): Fate {
-  const { incarnation, end, stopping = false } = found ?? {};
+  const { incarnation, end, started = 0, stopping = false } = found ?? {};
   if (incarnation === undefined || stopping || !isOf(record, incarnation)) return { kind: "start" };
   if (end === undefined) return { kind: "adopt", incarnation };
-  return end.status.kind === "unknown" ? { kind: "start" } : { kind: "end", incarnation, ...end };
+  const atOnce = couldNotStart(end.status) && end.at - started < trialTime;
+  return atOnce || end.status.kind === "unknown" ? { kind: "start" } : { kind: "end", incarnation, ...end };
 }
 
 function isOf({ config, digest }: StoredUnikernel, incarnation: Incarnation): boolean {

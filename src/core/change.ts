@@ -104,32 +104,39 @@ export function occupied(unikernel: Unikernel): "create" | "replace" | "restart"
   if (unikernel.change !== undefined) return "replace";
   if (unikernel.phase.kind === "stopping") return unikernel.phase.next.kind;
   if (unikernel.phase.kind === "starting") return unikernel.phase.next?.kind ?? "create";
-  return undefined;
+  if (unikernel.phase.kind !== "trying" || unikernel.phase.client === undefined) return undefined;
+  return unikernel.phase.previous === undefined ? "restart" : "replace";
 }
 
 function prepare(state: State, { name, config, image }: Asked, job: number): Step {
   return { state, effects: [{ kind: "prepare", name, job, config, image }] };
 }
 
-/** Writes down what is to run from now on, then makes it so. */
+/** Makes it so. What was not there before is written down first; what replaces something, when it has proved itself. */
 function carryOut(state: State, name: Name, unikernel: Unikernel, change: Change, incarnation: Incarnation): Step {
   const { change: _, ...rest } = unikernel;
   const client = change.client === undefined ? {} : { client: change.client, grants: change.grants };
   const { phase, current } = rest;
   const record = { config: incarnation.config, digest: incarnation.digest };
   const commit: Effect = { kind: "commit", changes: [{ kind: "unikernel", name, record }] };
-  return preceded([commit, ...bootHold(change)], move());
+  return preceded([...(current === undefined ? [commit] : []), ...bootHold(change)], move());
 
   function move(): Step {
     switch (phase.kind) {
       case "preparing":
-        return start(state, name, rest, incarnation, { ...client, first: change.client !== undefined });
+        return start(state, name, rest, incarnation, { ...client, first: isNew(change), trial: !isNew(change) });
       case "held":
       case "waiting": {
         const previous = current === undefined ? {} : { previous: current };
-        return start(state, name, { ...rest, failures: 0 }, incarnation, { ...client, ...previous, first: false });
+        return start(state, name, { ...rest, failures: 0 }, incarnation, {
+          ...client,
+          ...previous,
+          first: false,
+          trial: true,
+        });
       }
       case "running":
+      case "trying":
         return stop(state, name, rest, phase.run, { kind: "replace", incarnation, ...client });
       case "starting":
       case "stopping": {
@@ -142,6 +149,11 @@ function carryOut(state: State, name: Name, unikernel: Unikernel, change: Change
   }
 }
 
+/** At a start of the daemon nothing is. */
+function isNew({ client }: Change): boolean {
+  return client !== undefined;
+}
+
 /** At a start of the daemon every stored image is held until its unikernel is prepared, or gone. */
 export function bootHold({ client, image }: Change): readonly Effect[] {
   const held = client === undefined && image.kind === "stored";
@@ -150,7 +162,7 @@ export function bootHold({ client, image }: Change): readonly Effect[] {
 
 /** The refused change goes, with the policies that it brought; at a start of the daemon it is tried again later. */
 function abandon(state: State, name: Name, unikernel: Unikernel, change: Change, refusal: Refusal): Step {
-  if (change.client === undefined) return wait(state, name, unikernel, unikernel.failures + 1);
+  if (change.client === undefined) return wait(state, name, unikernel, unikernel.failures + 1, true);
   const { change: _, ...rest } = unikernel;
   const undone = takeBack(state, change.grants);
   const before = undone.state;

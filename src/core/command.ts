@@ -98,7 +98,7 @@ export interface LockState {
 /** How a unikernel is getting on. */
 export interface UnikernelStatus {
   readonly info: UnikernelInfo;
-  readonly phase: "starting" | "running" | "stopping" | "waiting" | "held";
+  readonly phase: "starting" | "running" | "stopping" | "unkillable" | "waiting" | "held";
   /** Ends in a row, each soon after its start. */
   readonly failures: number;
   readonly lastExit?: ExitStatus;

@@ -38,7 +38,7 @@ export interface Bounds {
   readonly memories: number;
 }
 
-export const defaultBounds: Bounds = { delegations: maxDelegations, memories: maxMemories };
+const defaultBounds: Bounds = { delegations: maxDelegations, memories: maxMemories };
 
 /**
  * Applies the policies of a chain.

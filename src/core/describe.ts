@@ -9,7 +9,7 @@ import type { Happening } from "./happening.ts";
 import { maxLabelLength, type NameError, type Path, printName, printPath } from "./name.ts";
 import type { Permission } from "./permission.ts";
 import { leastMemory, type PolicyExcess, type Unusable, unlimited } from "./policy.ts";
-import type { Refusal, Resource, TenderRefusal, TrustRefusal } from "./refusal.ts";
+import type { LifeRefusal, Refusal, Resource, TenderRefusal, TrustRefusal } from "./refusal.ts";
 import type { ExitStatus } from "./restart.ts";
 import { unreachable } from "./result.ts";
 import { printMac } from "./tender.ts";
@@ -75,10 +75,6 @@ function describeThing(refusal: Exclude<Refusal, { kind: AboutPolicies }>): stri
       return `unikernel ${printName(refusal.name)} exists already, use force to replace it`;
     case "unikernel-not-found":
       return `unikernel ${printName(refusal.name)} not found`;
-    case "unikernel-busy":
-      return `unikernel ${printName(refusal.name)} is in the middle of another ${refusal.doing}, try again once that is done`;
-    case "overtaken-by-destroy":
-      return `unikernel ${printName(refusal.name)} was destroyed by another command meanwhile`;
     case "block-exists":
       return `block device ${printName(refusal.name)} exists already`;
     case "block-not-found":
@@ -123,6 +119,24 @@ function describeThing(refusal: Exclude<Refusal, { kind: AboutPolicies }>): stri
       return `the image is no Solo5 unikernel: ${refusal.problem}`;
     case "image-damaged":
       return "the stored image is damaged, its digest is not what it was: create the unikernel again with --force";
+    default:
+      return describeLife(refusal);
+  }
+}
+
+/** Refusals about how a unikernel is getting on, and about what runs it. */
+function describeLife(refusal: LifeRefusal | TenderRefusal | TrustRefusal): string {
+  switch (refusal.kind) {
+    case "unikernel-busy":
+      return `unikernel ${printName(refusal.name)} is in the middle of another ${refusal.doing}, try again once that is done`;
+    case "overtaken-by-destroy":
+      return `unikernel ${printName(refusal.name)} was destroyed by another command meanwhile`;
+    case "unikernel-unkillable":
+      return `unikernel ${printName(refusal.name)} did not end, not even when it was killed: the host's kernel holds it, and it goes once that lets go`;
+    case "ended-at-once":
+      return `it ended at once, ${describeExit(refusal.status)}`;
+    case "start-failed":
+      return `it could not start, ${afterwards[refusal.outcome]}: ${describeRefusal(refusal.cause)}`;
     default:
       return describeTender(refusal);
   }
@@ -264,3 +278,10 @@ function describeDevices(type: "block" | "net", names: readonly string[]): strin
 function list(items: readonly (string | number)[]): string {
   return items.length === 0 ? "none" : items.join(", ");
 }
+
+/** What becomes of a unikernel after a replacement or a restart that failed. */
+const afterwards: Readonly<Record<Extract<Refusal, { kind: "start-failed" }>["outcome"], string>> = {
+  "old-runs": "and the old one runs again",
+  "old-waits": "nor could the old one, which is tried again",
+  waits: "and is tried again",
+};

@@ -30,6 +30,7 @@ import {
   takeBack,
   tell,
 } from "./transition.ts";
+import { prove } from "./trial.ts";
 import { nodesTo, walk } from "./trie.ts";
 
 /** Why nothing starts at a path, if nothing does. Costs a look into one list for each policy above it. */
@@ -101,6 +102,12 @@ function hold(before: State, name: Name, unikernel: Unikernel, refusal: Refusal)
       return { state, effects };
     case "running":
       return preceded(effects, stop(state, name, rest, phase.run, { kind: "hold" }));
+    case "trying": {
+      // It has run, and its client is told so.
+      const proved = prove(state, name, rest, phase);
+      const next = stop(proved.state, name, rest, phase.run, { kind: "hold" });
+      return preceded([...effects, ...proved.effects], next);
+    }
     case "starting":
     case "stopping": {
       const ending = phase.next?.kind === "destroy" || phase.next?.kind === "hold";
@@ -131,7 +138,7 @@ function cancel(before: State, name: Name, unikernel: Unikernel, refusal: Refusa
   }
   const next = "next" in phase && phase.next?.kind !== "destroy" ? phase.next : undefined;
   const { state, effects } = takeBack(before, (change ?? (next?.kind === "hold" ? undefined : next))?.grants);
-  const refused = [...effects, ...refuse(change?.client, refusal), ...refuseNext(name, next, rest.current, refusal)];
+  const refused = [...effects, ...refuse(change?.client, refusal), ...refuseNext(next, refusal)];
   return { state: shrink(dropNext(state, name, next), name, rest), effects: refused, rest };
 }
 
@@ -139,14 +146,14 @@ function cancel(before: State, name: Name, unikernel: Unikernel, refusal: Refusa
 function shrink(state: State, name: Name, { current, phase }: Unikernel): State {
   if (current === undefined) return state;
   const own = demandOf(current.config);
-  const previous = phase.kind === "starting" ? phase.previous : undefined;
+  const previous = "previous" in phase ? phase.previous : undefined;
   return putDemand(state, name, previous === undefined ? own : largerDemand(demandOf(previous.config), own));
 }
 
 /** Starts it, or lets it run on where it has not stopped yet. */
 function release(state: State, name: Name, unikernel: Unikernel): Step {
   const { phase } = unikernel;
-  if (phase.kind === "held") return startAgain(state, name, { ...unikernel, failures: 0 });
+  if (phase.kind === "held") return startAgain(state, name, { ...unikernel, failures: 0 }, true);
   if (!("next" in phase) || phase.next?.kind !== "hold") return { state, effects: [] };
   if (phase.kind === "stopping") {
     const next = { kind: "restart", grants: [] } as const;

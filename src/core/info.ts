@@ -10,7 +10,7 @@ import type { BlockState, InfoForm, Named, Success, UnikernelStatus } from "./co
 import { type Name, relativeTo } from "./name.ts";
 import type { Policy } from "./policy.ts";
 import { findBlock, findUnikernel, listBlocks, listPolicies, listUnikernels } from "./resources.ts";
-import type { Incarnation, State, Unikernel } from "./state.ts";
+import type { Incarnation, Phase, State, Unikernel } from "./state.ts";
 import type { BlockInfo, BridgeInfo, UnikernelInfo } from "./unikernel.ts";
 
 export function unikernelInfo(state: State, name: Name, form: InfoForm): Success {
@@ -22,10 +22,22 @@ export function unikernelStatus(state: State, name: Name): Success {
     const { phase, failures, lastExit } = unikernel;
     const info = describeOne(state, unikernel);
     if (info === undefined) return undefined;
-    const status = { info, phase: phase.kind === "preparing" ? "starting" : phase.kind, failures } as const;
+    const status = { info, phase: phaseOf(phase), failures };
     return lastExit === undefined ? status : { ...status, lastExit };
   });
   return { kind: "statuses", unikernels };
+}
+
+function phaseOf(phase: Phase): UnikernelStatus["phase"] {
+  switch (phase.kind) {
+    case "preparing":
+    case "trying":
+      return "starting";
+    case "stopping":
+      return phase.stuck === true ? "unkillable" : "stopping";
+    default:
+      return phase.kind;
+  }
 }
 
 /** What is told of one unikernel, or of all at and below a path. */

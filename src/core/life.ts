@@ -8,16 +8,22 @@
  */
 
 import { bootHold, occupied } from "./change.ts";
-import { claimMacs, releaseMacs } from "./macs.ts";
+import { releaseMacs } from "./macs.ts";
 import type { Name } from "./name.ts";
 import type { Refusal } from "./refusal.ts";
-import { putUnikernel } from "./resources.ts";
-import { backOff, countFailure, type ExitStatus, guestStatus, refusedName, shouldRestart } from "./restart.ts";
+import {
+  backOff,
+  couldNotStart,
+  countFailure,
+  type ExitStatus,
+  guestStatus,
+  refusedName,
+  shouldRestart,
+} from "./restart.ts";
 import { err, ok, type Result, unreachable } from "./result.ts";
-import type { Attached, ClientId, Effect, Event, Incarnation, Next, State, Step, Unikernel } from "./state.ts";
+import type { ClientId, Effect, Event, Next, State, Step, Unikernel, Waits } from "./state.ts";
 import {
   answer,
-  demandOf,
   find,
   preceded,
   put,
@@ -31,6 +37,7 @@ import {
   tell,
   wait,
 } from "./transition.ts";
+import { dropMacs, enter, fail, prove, released, settle, type Trying } from "./trial.ts";
 import type { GrantChange } from "./trie.ts";
 
 type Of<K extends Event["kind"]> = Extract<Event, { kind: K }>;
@@ -40,31 +47,25 @@ export function started(state: State, event: Of<"started">): Step {
   const { name, run, now } = event;
   const unikernel = find(state, name);
   if (unikernel?.phase.kind !== "starting" || unikernel.phase.run !== run) return { state, effects: [] };
-  const { client, previous, next, first } = unikernel.phase;
-  const replaced = previous === undefined ? state : settle(state, name, unikernel, previous);
-  const happening = { kind: first || previous !== undefined ? "created" : "restarted" } as const;
-  const effects = [...answer(client, "created unikernel"), ...released(previous), ...tell(name, happening)];
-  if (next !== undefined) return preceded(effects, stop(replaced, name, unikernel, run, next));
-  const running: Unikernel = { ...unikernel, started: now, phase: { kind: "running", run } };
-  return { state: put(replaced, name, running), effects };
+  const { next, client } = unikernel.phase;
+  if (next === undefined) return enter(state, name, unikernel, unikernel.phase, now);
+  const settled = settle(state, name, unikernel, unikernel.phase);
+  const effects = [...settled.effects, ...answer(client, "created unikernel")];
+  return preceded(effects, stop(settled.state, name, unikernel, run, next));
 }
 
-/** The host could not start it: what ran before comes back, a first start is forgotten, any other tried again. */
+/** The host could not start it. */
 export function startFailed(before: State, event: Of<"start-failed">): Step {
   const { name, run, refusal } = event;
   const unikernel = find(before, name);
   if (unikernel?.phase.kind !== "starting" || unikernel.phase.run !== run) return { state: before, effects: [] };
-  const { client, previous, next, first, grants } = unikernel.phase;
-  const { state, effects } = takeBack(before, grants);
-  const refused = [...effects, ...refuse(client, refusal)];
+  const { client, next, grants, previous, first } = unikernel.phase;
   const back = next?.kind === "hold" && (first || previous !== undefined);
-  if (next !== undefined && !back) {
-    const without = previous === undefined ? state : keepMacs(state, name, previous, unikernel.current);
-    return preceded([...refused, ...released(previous)], proceed(without, name, unikernel, next));
-  }
-  if (previous !== undefined) return preceded(refused, comeBack(state, name, unikernel, previous, next));
-  if (first) return removed(state, name, unikernel, refused);
-  return preceded(refused, wait(state, name, unikernel, unikernel.failures + 1));
+  if (next === undefined || back) return fail(before, name, unikernel, unikernel.phase, refusal);
+  const undone = takeBack(before, grants);
+  const settled = settle(undone.state, name, unikernel, unikernel.phase);
+  const effects = [...undone.effects, ...settled.effects, ...refuse(client, refusal)];
+  return preceded(effects, proceed(settled.state, name, unikernel, next));
 }
 
 /** The tender ended, by itself or because it was told to. While the daemon stops, the next one judges the former. */
@@ -78,17 +79,21 @@ export function exited(state: State, event: Of<"exited">): Step {
   const status = guestStatus(unikernel.current?.tender.kind ?? "hvt", event.status);
   const seen = { ...unikernel, lastExit: status };
   if (phase.kind === "stopping") return proceed(state, name, seen, phase.next);
-  if (phase.kind === "running" && !state.stopping) return ended(state, name, seen, status, now - (seen.started ?? now));
-  return { state, effects: [] };
+  if (state.stopping) return { state, effects: [] };
+  const lived = now - (seen.started ?? now);
+  if (phase.kind === "running") return ended(state, name, seen, status, { lived });
+  return phase.kind === "trying" ? endedOnTrial(state, name, seen, phase, status, lived) : { state, effects: [] };
 }
 
-/** The back-off is over. */
+/** The back-off is over, or the trial. */
 export function due(state: State, event: Of<"due">): Step {
   const { name, run } = event;
   const unikernel = find(state, name);
-  if (unikernel?.phase.kind !== "waiting" || unikernel.phase.run !== run || state.stopping)
-    return { state, effects: [] };
-  return startAgain(state, name, unikernel);
+  const { phase } = unikernel ?? {};
+  if (unikernel === undefined || state.stopping) return { state, effects: [] };
+  if (phase?.kind === "trying" && phase.run === run) return prove(state, name, unikernel, phase);
+  if (phase?.kind !== "waiting" || phase.run !== run) return { state, effects: [] };
+  return startAgain(state, name, unikernel, phase.trial);
 }
 
 /** Stops it and starts it as it is. */
@@ -101,9 +106,10 @@ export function restart(
   const doing = occupied(unikernel);
   if (doing !== undefined) return err({ kind: "unikernel-busy", name, doing });
   const { phase, current } = unikernel;
-  if (phase.kind === "running") return ok(stop(state, name, unikernel, phase.run, { kind: "restart", ...asked }));
+  if (phase.kind === "running" || phase.kind === "trying")
+    return ok(stop(state, name, unikernel, phase.run, { kind: "restart", ...asked }));
   if (current === undefined) return err({ kind: "unikernel-busy", name, doing: "create" });
-  return ok(start(state, name, { ...unikernel, failures: 0 }, current, { ...asked, first: false }));
+  return ok(start(state, name, { ...unikernel, failures: 0 }, current, { ...asked, first: false, trial: true }));
 }
 
 /** Stops it, or where nothing runs takes it away at once. */
@@ -135,13 +141,24 @@ export function destroy(before: State, name: Name, unikernel: Unikernel, client:
       ]);
     case "running":
       return preceded(overtaken, stop(state, name, rest, phase.run, { kind: "destroy", clients: [client] }));
+    case "trying": {
+      const undone = takeBack(state, phase.grants);
+      const settled = settle(undone.state, name, rest, phase);
+      const told = refuse(phase.client, { kind: "overtaken-by-destroy", name });
+      return preceded(
+        [...overtaken, ...undone.effects, ...settled.effects, ...told],
+        stop(settled.state, name, rest, phase.run, { kind: "destroy", clients: [client] }),
+      );
+    }
     case "starting":
     case "stopping": {
       const others = phase.next?.kind === "destroy" ? phase.next.clients : [];
       const next: Next = { kind: "destroy", clients: [...others, client] };
+      const stuck = phase.kind === "stopping" && phase.stuck === true;
+      if (stuck) return preceded(overtaken, stop(state, name, rest, phase.run, next));
       return {
         state: put(dropNext(state, name, phase.next), name, { ...rest, phase: { ...phase, next } }),
-        effects: [...overtaken, ...refuseNext(name, phase.next, rest.current, { kind: "overtaken-by-destroy", name })],
+        effects: [...overtaken, ...refuseNext(phase.next, { kind: "overtaken-by-destroy", name })],
       };
     }
     default:
@@ -166,35 +183,70 @@ function proceed(state: State, name: Name, unikernel: Unikernel, next: Next): St
     case "restart": {
       if (current === undefined) return { state, effects: [] };
       const { kind: _, ...asked } = next;
-      return start(state, name, { ...unikernel, failures: 0 }, current, { ...asked, first: false });
+      return start(state, name, { ...unikernel, failures: 0 }, current, { ...asked, first: false, trial: true });
     }
     case "replace": {
       const { kind: _, incarnation, ...asked } = next;
       const previous = current === undefined ? {} : { previous: current };
-      return start(state, name, { ...unikernel, failures: 0 }, incarnation, { ...asked, ...previous, first: false });
+      return start(state, name, { ...unikernel, failures: 0 }, incarnation, {
+        ...asked,
+        ...previous,
+        first: false,
+        trial: true,
+      });
     }
     default:
       return unreachable(next);
   }
 }
 
+/** It ended before it had proved that it can run: perhaps it cannot. */
+function endedOnTrial(
+  state: State,
+  name: Name,
+  unikernel: Unikernel,
+  phase: Trying,
+  status: ExitStatus,
+  lived: number,
+): Step {
+  const { kind: _, run: __, ...waits } = phase;
+  const named = unikernel.current?.config.addName === true && refusedName(true, status);
+  if (named) return ended(state, name, unikernel, status, { lived, waits });
+  if (couldNotStart(status)) {
+    const { previous } = phase;
+    const failures = unikernel.failures + 1;
+    const delay = previous === undefined ? backOff(failures) : 0;
+    const told = tell(name, { kind: "ended", status, failures, delay });
+    return preceded(told, fail(state, name, unikernel, phase, { kind: "ended-at-once", status }));
+  }
+  const proved = prove(state, name, unikernel, phase);
+  const proven = find(proved.state, name) ?? unikernel;
+  return preceded(proved.effects, ended(proved.state, name, proven, status, { lived }));
+}
+
+/** How long it had lived, ms, and who waits for it if it was on trial. */
+interface Life {
+  readonly lived: number;
+  readonly waits?: Pick<Waits, "client" | "previous" | "grants">;
+}
+
 /** It ended by itself: once more without its name, again after a while, or not at all. */
-function ended(state: State, name: Name, unikernel: Unikernel, status: ExitStatus, lived: number): Step {
+function ended(state: State, name: Name, unikernel: Unikernel, status: ExitStatus, { lived, waits }: Life): Step {
   const { current, change } = unikernel;
   if (current === undefined) return { state, effects: [] };
   const { config } = current;
   if (refusedName(config.addName, status)) {
     const nameless = { ...current, config: { ...config, addName: false } };
     const record = { config: nameless.config, digest: current.digest };
-    return preceded(
-      [{ kind: "commit", changes: [{ kind: "unikernel", name, record }] }],
-      start(state, name, unikernel, nameless, { first: false }),
-    );
+    const commit: Effect = { kind: "commit", changes: [{ kind: "unikernel", name, record }] };
+    const again = start(state, name, unikernel, nameless, { ...waits, first: false, trial: waits !== undefined });
+    return waits?.previous === undefined ? preceded([commit], again) : again;
   }
   const failures = countFailure(unikernel.failures, lived);
   if (shouldRestart(config.failBehaviour, status)) {
     const delay = backOff(failures);
-    return preceded(tell(name, { kind: "ended", status, failures, delay }), wait(state, name, unikernel, failures));
+    const told = tell(name, { kind: "ended", status, failures, delay });
+    return preceded(told, wait(state, name, unikernel, failures, false));
   }
   const told = tell(name, { kind: "ended", status, failures });
   if (change === undefined) return removed(state, name, unikernel, told);
@@ -210,65 +262,15 @@ function ended(state: State, name: Name, unikernel: Unikernel, status: ExitStatu
   };
 }
 
-/** The one that ran before is what is to run again: now, or when it is not held any more. */
-function comeBack(state: State, name: Name, unikernel: Unikernel, previous: Incarnation, next?: Next): Step {
-  const { current } = unikernel;
-  const record = { config: previous.config, digest: previous.digest };
-  const effects: readonly Effect[] = [
-    { kind: "commit", changes: [{ kind: "unikernel", name, record }] },
-    ...released(current),
-  ];
-  const restored = current === undefined ? state : keepMacs(state, name, current, previous);
-  if (next === undefined) return preceded(effects, start(restored, name, unikernel, previous, { first: false }));
-  const held: Unikernel = { ...unikernel, current: previous, phase: { kind: "held" } };
-  const resources = putUnikernel(restored.resources, name, { demand: demandOf(previous.config), unikernel: held });
-  return { state: { ...restored, resources }, effects: [...effects, ...tell(name, { kind: "held" })] };
-}
-
-/** The replacement stands: the addresses and the demand are its own from now on. */
-function settle(state: State, name: Name, unikernel: Unikernel, previous: Incarnation): State {
-  const { current } = unikernel;
-  if (current === undefined) return state;
-  const resources = putUnikernel(state.resources, name, { demand: demandOf(current.config), unikernel });
-  return keepMacs({ ...state, resources }, name, previous, current);
-}
-
-/** The addresses of `kept` alone, of those that `gone` and `kept` had together. */
-function keepMacs(state: State, name: Name, gone: Incarnation, kept: Incarnation | undefined): State {
-  return { ...state, macs: exchange(state, name, gone.devices, kept?.devices ?? []) };
-}
-
-function exchange(state: State, name: Name, gone: readonly Attached[], kept: readonly Attached[]): State["macs"] {
-  const released = releaseMacs(state.macs, name, gone);
-  const claimed = claimMacs(released, name, kept);
-  return claimed.ok ? claimed.value : released;
-}
-
 /** The incarnation that was to replace it gives its addresses back. */
 export function dropNext(state: State, name: Name, next: Next | undefined): State {
   if (next?.kind !== "replace") return state;
-  const current = find(state, name)?.current;
-  return keepMacs(state, name, next.incarnation, current);
+  return dropMacs(state, name, next.incarnation, find(state, name)?.current);
 }
 
-function released(incarnation: Incarnation | undefined): readonly Effect[] {
-  return incarnation === undefined ? [] : [{ kind: "release-image", digest: incarnation.digest }];
-}
-
-/** What was to come is refused; what was written down for it is what runs again, until that is gone too. */
-export function refuseNext(
-  name: Name,
-  next: Next | undefined,
-  current: Incarnation | undefined,
-  refusal: Refusal,
-): readonly Effect[] {
+/** What was to come is refused. */
+export function refuseNext(next: Next | undefined, refusal: Refusal): readonly Effect[] {
   if (next === undefined || next.kind === "destroy" || next.kind === "hold") return [];
   const refused = refuse(next.client, refusal);
-  if (next.kind === "restart" || current === undefined) return refused;
-  const record = { config: current.config, digest: current.digest };
-  return [
-    { kind: "commit", changes: [{ kind: "unikernel", name, record }] },
-    { kind: "release-image", digest: next.incarnation.digest },
-    ...refused,
-  ];
+  return next.kind === "restart" ? refused : [...released(next.incarnation), ...refused];
 }

@@ -9,6 +9,7 @@ import type { DeviceMismatch, Target, TenderKind } from "./manifest.ts";
 import type { Name, Path } from "./name.ts";
 import type { Permission } from "./permission.ts";
 import type { PolicyExcess } from "./policy.ts";
+import type { ExitStatus } from "./restart.ts";
 
 /** What a policy counts; memory and block in MB. */
 export type Resource = "unikernels" | "memory" | "block";
@@ -52,13 +53,6 @@ export type Refusal =
   | { readonly kind: "root-policy-stays" }
   | { readonly kind: "unikernel-exists"; readonly name: Name }
   | { readonly kind: "unikernel-not-found"; readonly name: Name }
-  /** Another command is changing it; `doing` tells which. */
-  | {
-      readonly kind: "unikernel-busy";
-      readonly name: Name;
-      readonly doing: "create" | "replace" | "restart" | "destroy" | "hold";
-    }
-  | { readonly kind: "overtaken-by-destroy"; readonly name: Name }
   | { readonly kind: "block-exists"; readonly name: Name }
   | { readonly kind: "block-not-found"; readonly name: Name }
   | { readonly kind: "block-in-use"; readonly name: Name; readonly by: Name }
@@ -86,6 +80,7 @@ export type Refusal =
   /** Without `by` where that is none of the asker's business. */
   | { readonly kind: "mac-taken"; readonly bridge: string; readonly mac: Uint8Array; readonly by?: Name }
   | DeviceMismatch
+  | LifeRefusal
   | ImageRefusal
   | TenderRefusal
   | TrustRefusal
@@ -95,6 +90,22 @@ export type Refusal =
   | { readonly kind: "too-many-downloads"; readonly limit: number }
   /** What the machine could not do; `problem` is the host's own sentence. */
   | { readonly kind: "host-failed"; readonly doing: string; readonly problem: string };
+
+/** Why a unikernel that is there cannot be changed, or was not. */
+export type LifeRefusal =
+  /** Another command is changing it; `doing` tells which. */
+  | {
+      readonly kind: "unikernel-busy";
+      readonly name: Name;
+      readonly doing: "create" | "replace" | "restart" | "destroy" | "hold";
+    }
+  | { readonly kind: "overtaken-by-destroy"; readonly name: Name }
+  /** The kernel does not let go of it. */
+  | { readonly kind: "unikernel-unkillable"; readonly name: Name }
+  /** It ended before it had proved that it can run. */
+  | { readonly kind: "ended-at-once"; readonly status: ExitStatus }
+  /** What was asked for could not run; what was there before runs again, or like it is tried again. */
+  | { readonly kind: "start-failed"; readonly cause: Refusal; readonly outcome: "old-runs" | "old-waits" | "waits" };
 
 /** What is wrong with an image; sizes in bytes. */
 type ImageRefusal =

@@ -24,6 +24,14 @@ export function shouldRestart(behaviour: FailBehaviour, status: ExitStatus): boo
   return behaviour.codes.length === 0 || behaviour.codes.includes(status.code);
 }
 
+/** Whether an end at once says that it could not start at all: the tender or its shell refused, or it crashed. */
+export function couldNotStart(status: ExitStatus): boolean {
+  return (
+    status.kind === "signalled" ||
+    (status.kind === "exited" && (neverRestart.has(status.code) || noProgram.has(status.code)))
+  );
+}
+
 /**
  * What a tender's end says about the guest's.
  *
@@ -57,6 +65,8 @@ export function countFailure(failures: number, lived: number): number {
 /** 1: the tender refused to start; 60 to 64: the unikernel refused its arguments. */
 const neverRestart: ReadonlySet<number> = new Set([1, 60, 61, 62, 63, 64]);
 const unknownArgument = 64;
+/** What a shell says of a program that it cannot run. */
+const noProgram: ReadonlySet<number> = new Set([126, 127]);
 /** (41 << 1) | 1, where 41 is what Solo5 writes to the exit port. */
 const qemuDebugExit = 83;
 
@@ -65,3 +75,6 @@ const shortestDelay = 1000;
 const longestDelay = 60_000;
 /** Milliseconds of life after which an end counts as a new story. */
 const lastingLife = 60_000;
+
+/** Milliseconds within which an end counts as a start that failed: a tender that refuses does so within 20. */
+export const trialTime = 500;

@@ -76,27 +76,34 @@ export type Phase =
   /** Nothing runs and nothing was started: the first image is being prepared. */
   | { readonly kind: "preparing" }
   /** `client` waits for the start. Should it fail, `previous` comes back, and what was never there before (`first`) goes. */
-  | {
-      readonly kind: "starting";
-      readonly run: number;
-      readonly first: boolean;
-      readonly client?: ClientId;
-      readonly previous?: Incarnation;
-      readonly next?: Next;
-      /** The policies that came with what `client` asked for, taken back should it fail. */
-      readonly grants?: readonly GrantChange[];
-    }
+  | ({ readonly kind: "starting"; readonly run: number; readonly next?: Next } & Waits)
+  /** Its tender runs, and it has yet to prove that it can; `previous` may still come back. */
+  | ({ readonly kind: "trying"; readonly run: number } & Pick<Waits, "client" | "previous" | "grants">)
   | { readonly kind: "running"; readonly run: number }
-  | { readonly kind: "stopping"; readonly run: number; readonly next: Next }
-  /** Ended, and to be started again when its time comes. */
-  | { readonly kind: "waiting"; readonly run: number }
+  /** `stuck` where it did not end by SIGKILL either, and nobody waits any more. */
+  | { readonly kind: "stopping"; readonly run: number; readonly next: Next; readonly stuck?: true }
+  /** Ended, and to be started again when its time comes, with a trial if it never proved that it can run. */
+  | { readonly kind: "waiting"; readonly run: number; readonly trial: boolean }
   /** Stopped, or not started, because a delegation above it is revoked; started again when that counts again. */
   | { readonly kind: "held" };
+
+/** Who and what waits for a start to succeed. */
+export interface Waits {
+  readonly client?: ClientId;
+  readonly previous?: Incarnation;
+  readonly first: boolean;
+  /** Whether an end at once counts as a start that failed. */
+  readonly trial: boolean;
+  /** The policies that came with what `client` asked for, taken back should it fail. */
+  readonly grants?: readonly GrantChange[];
+  /** Why what `client` asked for failed: this is what was there before it, coming back. */
+  readonly cause?: Refusal;
+}
 
 /** What comes when the tender has ended. */
 export type Next =
   | { readonly kind: "destroy"; readonly clients: readonly ClientId[] }
-  | { readonly kind: "restart"; readonly client?: ClientId; readonly grants: readonly GrantChange[] }
+  | { readonly kind: "restart"; readonly client?: ClientId; readonly grants?: readonly GrantChange[] }
   | { readonly kind: "hold" }
   | {
       readonly kind: "replace";
@@ -159,6 +166,8 @@ export type Event =
       readonly status: ExitStatus;
       readonly now: number;
     }
+  /** It was told to stop, and is still there after all that the host can do. */
+  | { readonly kind: "stop-failed"; readonly name: Name; readonly run: number }
   | { readonly kind: "due"; readonly name: Name; readonly run: number }
   /** What was asked of a block device is done, or with a refusal was not. */
   | { readonly kind: "block-done"; readonly name: Name; readonly client: ClientId; readonly refusal?: Refusal }
@@ -183,6 +192,8 @@ export type Effect =
   /** Ends what an earlier daemon left under this name; a start of that name waits for it. */
   | { readonly kind: "discard"; readonly name: Name }
   | { readonly kind: "timer"; readonly name: Name; readonly run: number; readonly delay: number }
+  /** It is due once it has run long enough to have proved that it can. */
+  | { readonly kind: "trial"; readonly name: Name; readonly run: number }
   /** One use of a stored image more. */
   | { readonly kind: "hold-image"; readonly digest: Uint8Array }
   /** One use of the image less. */

@@ -23,6 +23,7 @@ import { findPolicy } from "./resources.ts";
 import { err, ok, type Result, unreachable } from "./result.ts";
 import { checkSettings } from "./settings.ts";
 import type { Event, Request, State, Step, Unikernel } from "./state.ts";
+import { stopFailed } from "./stuck.ts";
 import { answer, commitGrants, find, preceded, refuse, replies } from "./transition.ts";
 import type { GrantChange } from "./trie.ts";
 import { changeLock, takeList } from "./trust.ts";
@@ -47,6 +48,8 @@ function dispatch(state: State, event: Event): Step {
       return startFailed(state, event);
     case "exited":
       return exited(state, event);
+    case "stop-failed":
+      return stopFailed(state, event);
     case "due":
       return due(state, event);
     case "block-done":

@@ -21,6 +21,7 @@ import type {
   Step,
   StoreChange,
   Unikernel,
+  Waits,
 } from "./state.ts";
 import type { Demand, GrantChange } from "./trie.ts";
 import { hostBridge, hostDevice, type Settings } from "./unikernel.ts";
@@ -68,9 +69,9 @@ export function start(state: State, name: Name, unikernel: Unikernel, incarnatio
 }
 
 /** Starts what nobody waits for: what it was, or at a start of the daemon what is still to be prepared. */
-export function startAgain(state: State, name: Name, unikernel: Unikernel): Step {
+export function startAgain(state: State, name: Name, unikernel: Unikernel, trial: boolean): Step {
   const { current, change } = unikernel;
-  if (current !== undefined) return start(state, name, unikernel, current, { first: false });
+  if (current !== undefined) return start(state, name, unikernel, current, { first: false, trial });
   if (change === undefined) return { state, effects: [] };
   const job = state.counter + 1;
   const again = put(state, name, { ...unikernel, phase: { kind: "preparing" }, change: { ...change, job } });
@@ -78,18 +79,10 @@ export function startAgain(state: State, name: Name, unikernel: Unikernel): Step
   return { state: { ...again, counter: job }, effects: [{ kind: "prepare", name, job, config, image }] };
 }
 
-/** Who and what waits for a start to succeed (see Phase). */
-export interface Waits {
-  readonly client?: ClientId;
-  readonly grants?: readonly GrantChange[];
-  readonly previous?: Incarnation;
-  readonly first: boolean;
-}
-
 /** Waits for the back-off, then starts again. */
-export function wait(state: State, name: Name, unikernel: Unikernel, failures: number): Step {
+export function wait(state: State, name: Name, unikernel: Unikernel, failures: number, trial: boolean): Step {
   const run = state.counter + 1;
-  const next: Unikernel = { ...unikernel, failures, phase: { kind: "waiting", run } };
+  const next: Unikernel = { ...unikernel, failures, phase: { kind: "waiting", run, trial } };
   return {
     state: { ...put(state, name, next), counter: run },
     effects: [{ kind: "timer", name, run, delay: backOff(failures) }],

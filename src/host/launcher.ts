@@ -43,7 +43,8 @@ interface Running {
   readonly guest: Guest;
   readonly loan: Loan;
   readonly over: Promise<void>;
-  stopping: boolean;
+  /** Whether it has ended, where it was told to. */
+  stopping?: Promise<boolean>;
 }
 
 export class Launcher {
@@ -148,24 +149,25 @@ export class Launcher {
     return guest.ok ? guest : err(refuseHost("starting the tender", guest.error));
   }
 
-  /** Stops a guest; `ended` tells when that is done. */
-  stop(run: number): void {
+  /** Stops a guest; `ended` tells when that is done. @returns whether it has ended */
+  stop(run: number): Promise<boolean> {
     const running = this.#running.get(run);
-    if (running === undefined) return;
-    running.stopping = true;
-    void this.#end(running.guest);
+    if (running === undefined) return Promise.resolve(true);
+    running.stopping = this.#end(running.guest);
+    return running.stopping;
   }
 
-  /** Stops all guests, and waits until they have ended. */
+  /** Stops all guests, and waits until they have ended, or cannot be made to. */
   async close(): Promise<void> {
     this.#closing = true;
     await Promise.allSettled(this.#starting);
     for (const left of this.#left.values()) this.discard(left.name);
     await Promise.all(this.#clearing.values());
-    while (this.#running.size > 0) {
-      for (const run of this.#running.keys()) this.stop(run);
-      await Promise.all([...this.#running.values()].map(({ over }) => over));
-    }
+    await Promise.all(
+      [...this.#running].map(async ([run, { over }]) => {
+        if (await this.stop(run)) await over;
+      }),
+    );
   }
 
   /** Lets go of all guests but those that are being stopped, whose end is waited for. */
@@ -173,15 +175,12 @@ export class Launcher {
     this.#closing = true;
     this.#leaving = true;
     await Promise.allSettled(this.#starting);
-    const ending: Promise<unknown>[] = [...this.#clearing.values()];
-    for (const [run, { stopping, loan, over }] of this.#running) {
-      if (stopping) ending.push(over);
-      else {
-        this.#running.delete(run);
-        loan.console?.close();
-      }
-    }
-    await Promise.all(ending);
+    const ending = [...this.#running].map(async ([run, { stopping, loan, over }]) => {
+      if ((await stopping) === true) return over;
+      this.#running.delete(run);
+      loan.console?.close();
+    });
+    await Promise.all([...ending, ...this.#clearing.values()]);
   }
 
   get #runDir(): string {
@@ -243,7 +242,7 @@ export class Launcher {
       this.#latest.delete(printName(name));
       forgetGuest(this.#runDir, name);
     });
-    this.#running.set(run, { guest, loan, over, stopping: false });
+    this.#running.set(run, { guest, loan, over });
   }
 
   /** What `--name` tells a guest. */

@@ -25,6 +25,8 @@ export interface Surroundings {
   readonly preparer: Preparer;
   readonly launcher: Launcher;
   readonly log: Log;
+  /** Milliseconds that a start takes to prove itself. */
+  readonly trial: number;
   readonly ledger: Ledger;
   /** Answers a client, if it is still there. */
   readonly reply: (client: ClientId, reply: Reply) => void;
@@ -134,10 +136,13 @@ export class Runner {
         launcher.discard(effect.name);
         return undefined;
       case "stop":
-        launcher.stop(effect.run);
+        this.#stop(effect);
         return undefined;
       case "timer":
-        this.#wait(effect);
+        this.#wait(effect, effect.delay);
+        return undefined;
+      case "trial":
+        this.#wait(effect, this.#around.trial);
         return undefined;
       case "hold-image":
         preparer.hold(effect.digest);
@@ -200,11 +205,17 @@ export class Runner {
     return undefined;
   }
 
+  #stop({ name, run }: Of<"stop">): void {
+    void this.#around.launcher.stop(run).then((ended) => {
+      if (!ended) void this.#later({ kind: "stop-failed", name, run });
+    });
+  }
+
   #ended({ name, run }: Of<"start" | "adopt">): Ended {
     return (status) => this.#later({ kind: "exited", name, run, status, now: Date.now() });
   }
 
-  #wait({ name, run, delay }: Of<"timer">): void {
+  #wait({ name, run }: Of<"timer" | "trial">, delay: number): void {
     if (this.#closed) return;
     const timer = setTimeout(() => {
       this.#timers.delete(timer);

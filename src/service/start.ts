@@ -11,6 +11,7 @@ import { boot } from "../core/boot.ts";
 import { describeHappening } from "../core/describe.ts";
 import type { TenderKind } from "../core/manifest.ts";
 import { printName } from "../core/name.ts";
+import { trialTime } from "../core/restart.ts";
 import { err, ok, type Result } from "../core/result.ts";
 import type { RevocationRules } from "../core/revocation.ts";
 import type { Effect } from "../core/state.ts";
@@ -49,6 +50,8 @@ export interface DaemonOptions extends MetricsOptions {
   readonly cage: boolean;
   /** Milliseconds that a guest has to end after SIGTERM. */
   readonly grace: number;
+  /** Milliseconds within which an end of what replaces another counts as a start that failed; absent: half a second. */
+  readonly trial?: number;
   /** Whether `--name` tells a guest its label alone; absent: it does. */
   readonly dropPath?: boolean;
   /** Who may follow one console at once; absent: as many as in albatross. */
@@ -196,6 +199,7 @@ function assemble(
       preparer,
       launcher,
       log,
+      trial: options.trial ?? trialTime,
       ledger: new Ledger(audit, (client) => requests.asked(client)),
       reply: (client, reply) => requests.reply(client, reply),
       upload: (client) => requests.upload(client),

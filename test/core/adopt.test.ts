@@ -61,6 +61,7 @@ test.for([
   ["cannot be told what it is", undefined, {}],
   ["was told to end", incarnation(), { stopping: true }],
   ["was told to end and has", incarnation(), { stopping: true, ...exit(0) }],
+  ["could not start", incarnation(), { end: { status: { kind: "exited", code: 1 }, at: 1499 } }],
   ["ended, nobody knows how", incarnation(), { end: { status: { kind: "unknown" }, at: 0 } }],
   ["was of another image and ended", incarnation({}, 2), exit(0)],
 ] as const)("boot starts what is stored anew where what is found %s", ([, what, changes]) => {

@@ -88,6 +88,13 @@ const refusals: OneOfEach<Refusal> = {
   "tender-unusable": { kind: "tender-unusable", tender: "hvt", problem: "it does not start" },
   "command-unsupported": { kind: "command-unsupported", command: "stats-add" },
   "shutting-down": { kind: "shutting-down" },
+  "unikernel-unkillable": { kind: "unikernel-unkillable", name: vm },
+  "ended-at-once": { kind: "ended-at-once", status: { kind: "exited", code: 1 } },
+  "start-failed": {
+    kind: "start-failed",
+    cause: { kind: "ended-at-once", status: { kind: "signalled", signal: 11 } },
+    outcome: "old-runs",
+  },
   "too-many-downloads": { kind: "too-many-downloads", limit: 8 },
   "host-failed": { kind: "host-failed", doing: "making a tap device", problem: "no such bridge" },
 };

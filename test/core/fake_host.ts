@@ -27,7 +27,7 @@ import { spell, spellName } from "./naive.ts";
 
 type Of<K extends Effect["kind"]> = Extract<Effect, { readonly kind: K }>;
 type BlockWork = Of<"create-block" | "remove-block" | "fill-block" | "read-block">;
-type Pending = Of<"prepare"> | Of<"start"> | Of<"stop"> | Of<"timer"> | BlockWork;
+type Pending = Of<"prepare"> | Of<"start"> | Of<"stop"> | Of<"timer"> | Of<"trial"> | BlockWork;
 
 export interface Guest {
   readonly name: Name;
@@ -45,6 +45,8 @@ export interface Manner {
   /** Whether the image declares the devices that are given. */
   readonly declares: boolean;
   readonly status: ExitStatus;
+  /** Whether the kernel lets go of what is stopped; absent: it does. */
+  readonly stuck?: boolean;
 }
 
 export const well: Manner = {
@@ -201,6 +203,7 @@ export class FakeHost {
         return;
       case "prepare":
       case "timer":
+      case "trial":
         this.pending.push(effect);
         return;
       case "recheck":
@@ -274,9 +277,11 @@ export class FakeHost {
         return;
       }
       case "stop":
-        this.#exit(effect.run, how.status);
+        if (how.stuck === true) this.tell({ kind: "stop-failed", name, run: effect.run });
+        else this.#exit(effect.run, how.status);
         return;
       case "timer":
+      case "trial":
         this.tell({ kind: "due", name, run: effect.run });
         return;
       default: {

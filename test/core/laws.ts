@@ -117,7 +117,7 @@ function macsAreThoseInUse(state: State, is: Flat): void {
   const used = [...is.unikernels].flatMap(([key, { value }]) => {
     const { current, phase } = value.unikernel;
     const coming = "next" in phase && phase.next?.kind === "replace" ? phase.next.incarnation : undefined;
-    const previous = phase.kind === "starting" ? phase.previous : undefined;
+    const previous = "previous" in phase ? phase.previous : undefined;
     return [current, coming, previous].flatMap((one) =>
       (one?.devices ?? []).flatMap((device) =>
         device.kind === "net" ? [`${device.bridge} ${device.mac} ${key}`] : [],
@@ -140,8 +140,9 @@ function storeTellsWhatExists(is: Flat, host: FakeHost): void {
   expect(host.past, "how new those were that went").toEqual(is.past);
   const meant = [...is.unikernels].flatMap(([key, { value }]) => {
     const { current, phase } = value.unikernel;
-    const coming = "next" in phase && phase.next?.kind === "replace" ? phase.next.incarnation : current;
-    return coming === undefined ? [] : [[key, { config: coming.config, digest: coming.digest }] as const];
+    // Until a replacement has proved itself, what it replaces is what is meant.
+    const kept = ("previous" in phase ? phase.previous : undefined) ?? current;
+    return kept === undefined ? [] : [[key, { config: kept.config, digest: kept.digest }] as const];
   });
   expect(new Map([...host.unikernels].map(([key, { record }]) => [key, record])), "the store").toEqual(new Map(meant));
   for (const key of host.acknowledged) expect([...host.unikernels.keys()], "acknowledged and lost").toContain(key);

@@ -59,6 +59,8 @@ test("a replacement that ends the old one's need keeps it reserved until the old
   host.answer(0, { ...well, status: terminated });
   expect(told(host, host.ask(name("other"), create({ memory: 30 })))).toMatchObject({ kind: "limit", used: 40 });
   host.answer(0);
+  expect(usageAt(host.state.resources, [])).toMatchObject({ memory: 40 });
+  host.answer(0);
   expect(usageAt(host.state.resources, [])).toMatchObject({ memory: 10 });
   expect(outcome(host, "other", create({ memory: 30 }))).toBe("created unikernel");
 });
@@ -119,6 +121,8 @@ test("restart starts what waits for its back-off at once, and its old timer says
   host.end(0, { kind: "exited", code: 7 });
   expect(host.pending.map(({ kind }) => kind)).toEqual(["timer"]);
   const client = host.ask(vm, { kind: "unikernel-restart" });
+  host.answer(1);
+  expect(told(host, client)).toBeUndefined();
   host.answer(1);
   expect(told(host, client)).toBe("created unikernel");
   host.answer(0);

@@ -129,6 +129,7 @@ export const ask: fc.Arbitrary<Action> = fc
 
 const status: fc.Arbitrary<ExitStatus> = fc.constantFrom<ExitStatus[]>(
   { kind: "exited", code: 0 },
+  { kind: "exited", code: 1 },
   { kind: "exited", code: 2 },
   { kind: "exited", code: 64 },
   { kind: "signalled", signal: 11 },
@@ -141,6 +142,7 @@ export const manner: fc.Arbitrary<Manner> = fc.record({
   mac: fc.constantFrom(1, 2),
   declares: often(true, true, false),
   status,
+  stuck: often(false, false, false, true),
 });
 
 const answer: fc.Arbitrary<Action> = fc.record({

@@ -1,0 +1,105 @@
+/**
+ * The first moments of a start that matters to what was there before: a
+ * replacement, a restart, a start with the daemon. Until it has proved that it
+ * can run, the store keeps what it replaces, and that comes back if it cannot.
+ *
+ * A unikernel that was never there before has no trial: its reply tells that
+ * its tender started.
+ *
+ * @module
+ */
+import { claimMacs, releaseMacs } from "./macs.ts";
+import type { Name } from "./name.ts";
+import type { Refusal } from "./refusal.ts";
+import { putUnikernel } from "./resources.ts";
+import type { Effect, Incarnation, Phase, State, Step, Unikernel } from "./state.ts";
+import { answer, demandOf, preceded, put, refuse, removed, start, takeBack, tell, wait } from "./transition.ts";
+
+export type Starting = Extract<Phase, { kind: "starting" }>;
+export type Trying = Extract<Phase, { kind: "trying" }>;
+
+/** The tender runs: a trial begins, or where there is none it is there. */
+export function enter(state: State, name: Name, unikernel: Unikernel, phase: Starting, now: number): Step {
+  const { run, client, previous, grants, trial, first, cause } = phase;
+  const happened = tell(name, { kind: first || previous !== undefined ? "created" : "restarted" });
+  if (!trial) {
+    const running: Unikernel = { ...unikernel, started: now, phase: { kind: "running", run } };
+    return { state: put(state, name, running), effects: [...answer(client, "created unikernel"), ...happened] };
+  }
+  const waits = cause !== undefined || client === undefined ? {} : { client };
+  const trying: Phase = {
+    kind: "trying",
+    run,
+    ...waits,
+    ...(previous === undefined ? {} : { previous }),
+    ...(grants === undefined ? {} : { grants }),
+  };
+  const told = cause === undefined ? [] : refuse(client, { kind: "start-failed", cause, outcome: "old-runs" });
+  return {
+    state: put(state, name, { ...unikernel, started: now, phase: trying }),
+    effects: [...told, ...happened, { kind: "trial", name, run }],
+  };
+}
+
+/** It can run: what it replaced goes. */
+export function prove(state: State, name: Name, unikernel: Unikernel, phase: Trying): Step {
+  const settled = settle(state, name, unikernel, phase);
+  return {
+    state: put(settled.state, name, { ...unikernel, phase: { kind: "running", run: phase.run } }),
+    effects: [...settled.effects, ...answer(phase.client, "created unikernel")],
+  };
+}
+
+/** The replacement stands, or is to go without what it replaced: record, addresses and demand are its own from now on. */
+export function settle(state: State, name: Name, unikernel: Unikernel, { previous }: Starting | Trying): Step {
+  const { current } = unikernel;
+  if (previous === undefined || current === undefined) return { state, effects: [] };
+  const resources = putUnikernel(state.resources, name, { demand: demandOf(current.config), unikernel });
+  const record = { config: current.config, digest: current.digest };
+  return {
+    state: dropMacs({ ...state, resources }, name, previous, current),
+    effects: [{ kind: "commit", changes: [{ kind: "unikernel", name, record }] }, ...released(previous)],
+  };
+}
+
+/**
+ * It cannot run: what ran before comes back, a first start is forgotten, any other is tried again after a while.
+ *
+ * @param cause - why
+ */
+export function fail(before: State, name: Name, unikernel: Unikernel, phase: Starting | Trying, cause: Refusal): Step {
+  const { client, previous, grants } = phase;
+  const { state, effects } = takeBack(before, grants);
+  const { current } = unikernel;
+  if (previous !== undefined) {
+    const restored = current === undefined ? state : dropMacs(state, name, current, previous);
+    if (phase.kind === "starting" && phase.next?.kind === "hold") {
+      const held: Unikernel = { ...unikernel, current: previous, phase: { kind: "held" } };
+      const resources = putUnikernel(restored.resources, name, { demand: demandOf(previous.config), unikernel: held });
+      const told = [...refuse(client, cause), ...tell(name, { kind: "held" })];
+      return { state: { ...restored, resources }, effects: [...effects, ...released(current), ...told] };
+    }
+    const waits = client === undefined ? {} : { client, cause };
+    return preceded(
+      [...effects, ...released(current)],
+      start(restored, name, unikernel, previous, { ...waits, first: false, trial: true }),
+    );
+  }
+  if (phase.kind === "starting" && phase.first)
+    return removed(state, name, unikernel, [...effects, ...refuse(client, cause)]);
+  const earlier = phase.kind === "starting" ? phase.cause : undefined;
+  const refusal = { kind: "start-failed", cause: earlier ?? cause, outcome: earlier ? "old-waits" : "waits" } as const;
+  const waiting = wait(state, name, unikernel, unikernel.failures + 1, phase.kind === "trying" || phase.trial);
+  return preceded([...effects, ...refuse(client, refusal)], waiting);
+}
+
+/** The state with the addresses of `kept` alone, of those that `gone` and `kept` had together. */
+export function dropMacs(state: State, name: Name, gone: Incarnation, kept: Incarnation | undefined): State {
+  const rest = releaseMacs(state.macs, name, gone.devices);
+  const claimed = claimMacs(rest, name, kept?.devices ?? []);
+  return { ...state, macs: claimed.ok ? claimed.value : rest };
+}
+
+export function released(incarnation: Incarnation | undefined): readonly Effect[] {
+  return incarnation === undefined ? [] : [{ kind: "release-image", digest: incarnation.digest }];
+}
