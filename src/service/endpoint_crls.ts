@@ -69,6 +69,9 @@ export class EndpointCrls {
   readonly #files: Map<string, ReadFile> = new Map();
   #news: readonly News[] = [];
   #telling = false;
+  #following = false;
+  /** Authorities of chains that came, by what they are. */
+  readonly #met: Map<string, Certificate> = new Map();
   /** Whether a list is stale is for the daemon to judge, which has the newest. */
   #revocation: Revocation = { rules: { stale: "accept", grace: 0, stop: false }, lists: undefined };
 
@@ -83,14 +86,28 @@ export class EndpointCrls {
   async open(path: string): Promise<Result<() => void, IoError>> {
     const folder = new CrlFolder(path, (files) => this.#take(files), this.#log);
     const opened = await folder.open();
+    this.#following = opened.ok;
     return opened.ok ? { ok: true, value: () => folder.close() } : opened;
   }
 
   /** Why a chain is not taken, if a list of the folder says so. @param now - ms since the Unix epoch */
   check(path: VerifiedPath, authority: Authority, now: number): Refusal | undefined {
-    if (this.#candidates.size === 0) return undefined;
-    for (const signer of [path.anchor, ...path.intermediates]) this.#meet(signer);
+    if (!this.#following) return undefined;
+    for (const signer of path.intermediates) {
+      this.#remember(signer);
+      this.#meet(signer);
+    }
     return checkRevoked(this.#revocation, linksOf(authority), now);
+  }
+
+  /** Whoever comes again is not forgotten: of those who came lately, new lists hold at once. */
+  #remember(signer: Certificate): void {
+    const id = authorityId(signer);
+    this.#met.delete(id);
+    this.#met.set(id, signer);
+    if (this.#met.size <= maxMet) return;
+    const [oldest] = this.#met.keys();
+    if (oldest !== undefined) this.#met.delete(oldest);
   }
 
   #take(files: readonly FolderFile[]): void {
@@ -110,7 +127,7 @@ export class EndpointCrls {
     }
     const all = [...this.#files.values()];
     this.#candidates = group(all.flatMap(({ candidates }) => candidates));
-    for (const certificate of [this.#anchor, ...all.flatMap(({ certificates }) => certificates)])
+    for (const certificate of [this.#anchor, ...this.#met.values(), ...all.flatMap(({ certificates }) => certificates)])
       this.#meet(certificate);
     void this.#tell();
   }
@@ -191,6 +208,9 @@ function group(candidates: readonly Candidate[]): ReadonlyMap<string, readonly C
 function keyOf(name: Uint8Array): string {
   return Buffer.from(name.buffer, name.byteOffset, name.length).toString("latin1");
 }
+
+/** Authorities, of some kilobytes each. */
+const maxMet = 1000;
 
 /** Milliseconds that the daemon has for an answer. */
 const patience = 30_000;

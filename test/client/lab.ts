@@ -12,6 +12,7 @@ import type { Command } from "../../src/core/command.ts";
 import { printName } from "../../src/core/name.ts";
 import { createLog } from "../../src/host/log.ts";
 import { startEndpoint } from "../../src/service/endpoint.ts";
+import type { DaemonOptions } from "../../src/service/start.ts";
 import { encodeKey } from "../../src/x509/keys.ts";
 import { encodeCertificates } from "../../src/x509/pem.ts";
 import { expectOk, name } from "../host/folder.ts";
@@ -26,11 +27,22 @@ export interface Host {
   readonly log: () => string;
   /** Stops the endpoint. */
   readonly close: () => Promise<void>;
+  /** Stops the daemon, and starts another one. */
+  readonly restart: () => Promise<void>;
+}
+
+export interface HostOptions {
+  readonly daemon?: Partial<DaemonOptions>;
+  /** The endpoint's folder of revocation lists. */
+  readonly crl?: string;
 }
 
 /** A daemon whose guests sleep, and an endpoint before it. */
-export async function openHost(place: Place = openScripted("exec sleep 1000")): Promise<Host> {
-  await place.start();
+export async function openHost(
+  place: Place = openScripted("exec sleep 1000"),
+  { daemon = {}, crl }: HostOptions = {},
+): Promise<Host> {
+  let running = await place.start(daemon);
   const made = makePki();
   const pki = { ...made, charlie: hold({ name: "charlie", issuer: made.alice, command: delegates }) };
   const file = (base: string, content: string): string => {
@@ -48,11 +60,16 @@ export async function openHost(place: Place = openScripted("exec sleep 1000")): 
       host: "127.0.0.1",
       port: 0,
       log: createLog("endpoint", 1, { write: (line: string) => (log += line) }),
+      ...(crl === undefined ? {} : { crl }),
     }),
   );
   const close = (): Promise<void> => endpoint.close(0);
   onTestFinished(close);
-  return { place, port: endpoint.port, pki, log: () => log, close };
+  const restart = async (): Promise<void> => {
+    await running.stop();
+    running = await place.start(daemon);
+  };
+  return { place, port: endpoint.port, pki, log: () => log, close, restart };
 }
 
 type SessionCommand = Extract<Command, { kind: "session" }>;
