@@ -15,7 +15,7 @@ import { err, ok, type Result } from "../core/result.ts";
 import type { Environment } from "../host/client_environment.ts";
 import { type Certificate, sameBytes } from "../x509/certificate.ts";
 import { authorityId } from "../x509/certificate_id.ts";
-import { parseCrl, type RevokedEntry, verifyCrl } from "../x509/crl.ts";
+import { crlLabel, parseCrl, type RevokedEntry, verifyCrl } from "../x509/crl.ts";
 import { issueCrl } from "../x509/issue_crl.ts";
 import { encodePublicKey } from "../x509/keys.ts";
 import { encodePem } from "../x509/pem.ts";
@@ -27,7 +27,6 @@ import { addLogging, type Logging } from "./options.ts";
 import { printTime } from "./print.ts";
 import type { Outcome, Session } from "./session.ts";
 import { fileBase } from "./subject.ts";
-import { crlLabel } from "./trust.ts";
 import { parsePositiveWord } from "./words.ts";
 
 export function addRevoke(program: CommanderCommand, session: Session): void {

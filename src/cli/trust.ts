@@ -8,7 +8,7 @@ import type { Command } from "../core/command.ts";
 import type { Path } from "../core/name.ts";
 import { err, ok, type Result } from "../core/result.ts";
 import type { Environment } from "../host/client_environment.ts";
-import { parseCrl, verifyCrl } from "../x509/crl.ts";
+import { crlLabel, parseCrl, verifyCrl } from "../x509/crl.ts";
 import { describeCrlError, describeCrlOrigin } from "../x509/describe_crl.ts";
 import { parsePem } from "../x509/pem.ts";
 import { readChain } from "./credentials.ts";
@@ -17,9 +17,6 @@ import { type Failure, failure, fileFailure } from "./failure.ts";
 import { addNetworking, type Networking } from "./options.ts";
 import type { Session } from "./session.ts";
 import { parsePathWord } from "./words.ts";
-
-/** What stands in a PEM file of a list (RFC 7468 section 7). */
-export const crlLabel = "X509 CRL";
 
 export function addTrust(program: CommanderCommand, session: Session): void {
   addNetworking(program.command("push-crl"))

@@ -15,6 +15,7 @@ import { type Content, gather, openContent } from "./content.ts";
 import { problem } from "./problem.ts";
 import { expectText, expectWord, Question } from "./question.ts";
 import { fail, type Server } from "./server.ts";
+import { Trust } from "./trust.ts";
 import {
   type ConsoleLine,
   type LogEntry,
@@ -54,6 +55,7 @@ export interface ConsoleOptions extends Following {
 
 export class Client {
   readonly blocks: Blocks;
+  readonly trust: Trust;
   readonly #server: Server;
   readonly #question: Question;
 
@@ -61,6 +63,7 @@ export class Client {
     this.#server = server;
     this.#question = new Question(server);
     this.blocks = new Blocks(this.#question);
+    this.trust = new Trust(this.#question);
   }
 
   /** One unikernel (none, where there is no such), or all at and below a path; without a name all. */

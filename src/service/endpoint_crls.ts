@@ -22,7 +22,7 @@ import type { Log } from "../host/log.ts";
 import type { Authority } from "../x509/authority.ts";
 import { type Certificate, parseCertificate } from "../x509/certificate.ts";
 import { authorityId } from "../x509/certificate_id.ts";
-import { type Crl, parseCrl, verifyCrl } from "../x509/crl.ts";
+import { type Crl, crlLabel, parseCrl, verifyCrl } from "../x509/crl.ts";
 import { describePemError } from "../x509/describe.ts";
 import { describeCrlError } from "../x509/describe_crl.ts";
 import type { VerifiedPath } from "../x509/path.ts";
@@ -185,7 +185,7 @@ function readFile(text: string): Contents {
   if (!blocks.ok) return { crls: [], certificates: [], problems: [describePemError(blocks.error)] };
   const of = (wanted: string): readonly Uint8Array[] =>
     blocks.value.flatMap(({ label, der }) => (label === wanted ? [der] : []));
-  const crls = of("X509 CRL").map(parseCrl);
+  const crls = of(crlLabel).map(parseCrl);
   return {
     crls: crls.flatMap((crl) => (crl.ok ? [crl.value] : [])),
     problems: crls.flatMap((crl) => (crl.ok ? [] : [describeCrlError(crl.error)])),

@@ -18,6 +18,9 @@ import { type Extension, readExtension } from "./extensions.ts";
 import { oids, printOid } from "./oid.ts";
 import { parseAlgorithm, type Signed, verifySignature } from "./signature.ts";
 
+/** What stands in a PEM file of a list (RFC 7468 section 7). */
+export const crlLabel = "X509 CRL";
+
 export interface Crl extends Signed {
   /** The list whole. All other bytes are views into it. */
   readonly raw: Uint8Array;

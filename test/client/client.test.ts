@@ -3,8 +3,9 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { connect, FulmarError } from "../../src/client/main.ts";
+import { issueCrl } from "../../src/x509/issue_crl.ts";
 import { encodeKey } from "../../src/x509/keys.ts";
-import { encodeCertificates } from "../../src/x509/pem.ts";
+import { encodeCertificates, encodePem } from "../../src/x509/pem.ts";
 import { answer, serve } from "../cli/endpoint.ts";
 import { temporaryFolder } from "../host/folder.ts";
 import { until } from "../service/caller.ts";
@@ -203,4 +204,26 @@ test("a client that meets a server without sessions makes a certificate for each
   expect(endpoint.presented.length).toBe(41);
   expect(endpoint.received.slice(1).every(({ length }) => length === 0)).toBe(true);
   expect(await kindOf(client.info("below:vm"))).toContain("usage: below:vm has a path");
+});
+
+test("a client locks, unlocks, lists locks, and puts a revocation list in force", async () => {
+  const host = await openHost();
+  const { alice, bob } = host.pki;
+  const [alices, bobs] = [await enter(host, [alice]), await enter(host, [bob, alice])];
+  await alices.trust.lock("bob");
+  expect(await kindOf(bobs.info())).toMatch(/^refused: .*alice:bob is locked by alice$/);
+  const locks = await alices.trust.locks();
+  expect(locks).toEqual([{ path: "alice:bob", owner: "alice", since: expect.any(Date) }]);
+  await alices.trust.unlock("bob");
+  expect(await alices.trust.locks()).toEqual([]);
+  const now = Math.floor(Date.now() / 1000) * 1000;
+  const crl = issueCrl({
+    ...{ issuer: alice.certificate, issuerKey: alice.key, number: 1 },
+    ...{ thisUpdate: now, nextUpdate: now + 60_000 },
+    revoked: [{ serial: bob.certificate.serial, time: now }],
+  });
+  const authority = encodeCertificates([alice.certificate.raw]);
+  await alices.trust.pushCrl(encodePem("X509 CRL", crl), authority);
+  expect(await kindOf(bobs.info())).toMatch(/the certificate of alice:bob \(serial number \S+\) was revoked/);
+  expect(await kindOf(alices.trust.pushCrl("no PEM", authority))).toMatch(/^usage: .*there is no X509 CRL in it/);
 });
