@@ -22,7 +22,7 @@ export function addCompletion(program: CommanderCommand, session: Session): void
 /** The script of bash; zsh runs the same one. */
 function completionScript(shell: "bash" | "zsh", programs: readonly CommanderCommand[]): string {
   const names = programs.map((program) => program.name()).join(" ");
-  const contexts = programs.flatMap(contextsOf);
+  const contexts = programs.flatMap((program) => contextsOf(program));
   return [
     ...(shell === "zsh" ? [`#compdef ${names}`, "autoload -U +X bashcompinit && bashcompinit"] : []),
     "_fulmar_commands() {",
@@ -50,21 +50,14 @@ interface Context {
   readonly options: readonly Option[];
 }
 
-function contextsOf(program: CommanderCommand): readonly Context[] {
-  const context = (at: string, command: CommanderCommand): Context => ({
-    at,
-    commands: command
-      .createHelp()
-      .visibleCommands(command)
-      .map((one) => one.name()),
-    options: command.createHelp().visibleOptions(command),
-  });
+function contextsOf(program: CommanderCommand, at: string = program.name()): readonly Context[] {
+  const help = program.createHelp();
+  const commands = help.visibleCommands(program).map((one) => one.name());
+  const own = { at, commands, options: help.visibleOptions(program) };
   const below = program.commands.flatMap((command) =>
-    [command.name(), ...command.aliases()].map((name) => context(`${program.name()} ${name}`, command)),
+    [command.name(), ...command.aliases()].flatMap((name) => contextsOf(command, `${at} ${name}`)),
   );
-  const own = context(program.name(), program);
-  const help = { at: `${program.name()} help`, commands: own.commands, options: [] };
-  return [own, ...(own.commands.includes("help") ? [help] : []), ...below];
+  return [own, ...(commands.includes("help") ? [{ at: `${at} help`, commands, options: [] }] : []), ...below];
 }
 
 function optionCases({ at, options }: Context): readonly string[] {
@@ -105,7 +98,7 @@ const head = [
   '    case " $commands " in',
   '      *" $word "*)',
   '        at="$at $word" commands=',
-  "        break ;;",
+  "        _fulmar_commands ;;",
   "    esac",
   "  done",
   "  _fulmar_commands",

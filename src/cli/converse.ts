@@ -17,6 +17,7 @@ import { download, isHead, type Messages } from "./download.ts";
 import { failure } from "./failure.ts";
 import { type Logging, says } from "./options.ts";
 import { printConsoleLine, printHappening, printSuccess } from "./print.ts";
+import { sayExplanation } from "./print_explanation.ts";
 import { printStatistics } from "./print_statistics.ts";
 import type { Each, Outcome, Take } from "./session.ts";
 
@@ -63,7 +64,10 @@ async function print(
 ): Promise<Outcome> {
   switch (payload.kind) {
     case "success":
-      if (take !== undefined) return take(payload.success);
+      if (take !== undefined) return take(payload.success, header.name);
+      if (payload.success.kind === "explanation") {
+        return sayExplanation(environment, header.name, payload.success.explanation, false);
+      }
       await environment.stdout(printSuccess(header.name, payload.success, says(options, "debug")));
       if (!isDownload(command) || !isHead(payload.success)) return undefined;
       return download(environment, header.name, payload.success, messages);

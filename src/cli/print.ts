@@ -7,6 +7,7 @@
  */
 import type { BlockState, LockState, Named, Success, UnikernelStatus } from "../core/command.ts";
 import { describeExit, describeHappening } from "../core/describe.ts";
+import { describeVerdict } from "../core/describe_explanation.ts";
 import type { Happening } from "../core/happening.ts";
 import { type Name, printName } from "../core/name.ts";
 import { type Policy, unlimited } from "../core/policy.ts";
@@ -81,6 +82,8 @@ function body(name: Name, success: Success, showArguments: boolean): string {
       return listing(success.locks, "no locks", (lock) => printLock({ ...lock, name: below(name, lock.name) }));
     case "consoles":
       return listing(success.names, "no consoles", (console) => printTitle(below(name, console)));
+    case "explanation":
+      return escapeText(describeVerdict(success.explanation));
     case "unikernel-image":
       return `image ${printImage(success.image)}`;
     case "old-block-device-image":

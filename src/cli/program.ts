@@ -13,6 +13,7 @@ import { addCertificate } from "./certificate.ts";
 import { addCompletion } from "./completion.ts";
 import { addConsole, addLog } from "./console.ts";
 import { addDump } from "./dump.ts";
+import { addExplain } from "./explain.ts";
 import { addExport } from "./export.ts";
 import { failure, statuses } from "./failure.ts";
 import { addMan } from "./man.ts";
@@ -74,9 +75,8 @@ function createProgram(environment: Environment): CommanderCommand {
 /** The options of the sub-command that ran. */
 function loggingOf(program: CommanderCommand): Logging {
   const [name] = program.args;
-  return (
-    program.commands.find((command) => command.name() === name || command.aliases().includes(name ?? ""))?.opts() ?? {}
-  );
+  const ran = program.commands.find((command) => command.name() === name || command.aliases().includes(name ?? ""));
+  return ran === undefined ? program.opts() : loggingOf(ran);
 }
 
 const families = [
@@ -88,6 +88,7 @@ const families = [
   addAudit,
   addPolicy,
   addBlock,
+  addExplain,
   addCertificate,
   addAuthority,
   addRevoke,

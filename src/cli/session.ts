@@ -24,8 +24,8 @@ export interface Request {
   readonly each?: Each;
 }
 
-/** What is done with a success in place of printing it. */
-export type Take = (success: Success) => Outcome;
+/** What is done with a success in place of printing it; `name` is the one that it is about, in full. */
+export type Take = (success: Success, name: Name) => Outcome | Promise<Outcome>;
 
 /** What is printed of data in place of it; undefined: it was not asked for. */
 export type Each = (data: Data) => string | undefined;

@@ -12,6 +12,7 @@ import type { Command, ConsoleStart } from "../core/command.ts";
 import type { Image } from "../core/unikernel.ts";
 import { Blocks } from "./blocks.ts";
 import { type Content, gather, openContent } from "./content.ts";
+import { commandOf, type Explainable, type ExplainedCommand, explainedOf } from "./explained.ts";
 import { problem } from "./problem.ts";
 import { expectText, expectWord, Question } from "./question.ts";
 import { fail, type Server } from "./server.ts";
@@ -94,6 +95,13 @@ export class Client {
   async restart(name: string, settings?: SettingsOptions): Promise<void> {
     const some = settings === undefined ? {} : { settings: settingsOf(settings) };
     expectText(await this.#question.ask(readName(name), { kind: "unikernel-restart", ...some }));
+  }
+
+  /** What would become of a command, level by level; nothing is done. */
+  async explain(name: string, what: Explainable): Promise<ExplainedCommand> {
+    const command = { kind: "explain", command: commandOf(what) } as const;
+    const { success } = await this.#question.ask(readName(name), command);
+    return success.kind === "explanation" ? explainedOf(success.explanation) : expectWord(success.kind);
   }
 
   async destroy(name: string): Promise<void> {

@@ -66,6 +66,7 @@ export async function connect(options: ConnectOptions = {}): Promise<Client> {
 export type { Blocks } from "./blocks.ts";
 export type { ConsoleOptions, CreateOptions, Following } from "./client.ts";
 export type { Content } from "./content.ts";
+export type { Explainable, ExplainedCommand, PathExplanation } from "./explained.ts";
 export type { PathLock, Trust } from "./trust.ts";
 export type {
   BlockDevice,

@@ -55,6 +55,8 @@ export function writeCommand(command: Command): Der {
       return explicit(18, nul);
     case "push-crl":
       return explicit(20, writePush(command));
+    case "explain":
+      return explicit(19, writeCommand(command.command));
     case "lock":
     case "unlock":
     case "locks":
@@ -168,7 +170,7 @@ const policyCommands: Alternatives<Command> = {
 };
 
 /** Tag 2 was a log, which albatross dropped. */
-const families: Alternatives<Command> = {
+const plain: Alternatives<Command> = {
   0: (reader) => reader.choice(consoleCommands),
   1: (reader) => reader.choice(statsCommands),
   3: (reader) => reader.choice(unikernelCommands),
@@ -180,4 +182,10 @@ const families: Alternatives<Command> = {
   21: (reader) => reader.choice(lockCommands),
   22: (reader) => ({ kind: "audit", query: readQuery(reader) }),
   23: (reader) => reader.null({ kind: "status" }),
+};
+
+/** An explained command is none that explains: what is read does not nest without end. */
+const families: Alternatives<Command> = {
+  ...plain,
+  19: (reader) => ({ kind: "explain", command: reader.choice(plain) }),
 };

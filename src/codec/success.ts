@@ -8,6 +8,7 @@ import { unreachable } from "../core/result.ts";
 import type { Image, UnikernelInfo } from "../core/unikernel.ts";
 import type { Reader } from "./der.ts";
 import { boolean, type Der, explicit, integer, nul, octets, sequence, sequenceOf, text } from "./der_writer.ts";
+import { readExplanation, writeExplanation } from "./explanation.ts";
 import { readStatus, writeStatus } from "./happening.ts";
 import { readInfo, writeInfo } from "./info.ts";
 import { readName, writeName } from "./name.ts";
@@ -53,6 +54,8 @@ export function writeSuccess(success: Success): Der {
         16,
         sequenceOf(success.unikernels, (item) => writeNamed(item, writeLife(item.value))),
       );
+    case "explanation":
+      return explicit(17, writeExplanation(success.explanation));
     case "locks":
       return explicit(
         18,
@@ -130,5 +133,6 @@ const successes: Readonly<Record<number, (reader: Reader) => Success>> = {
   12: (reader) => ({ kind: "consoles", names: reader.sequenceOf(readName) }),
   13: unikernels("current"),
   16: (reader) => ({ kind: "statuses", unikernels: readNamed(reader, readLife) }),
+  17: (reader) => ({ kind: "explanation", explanation: readExplanation(reader) }),
   18: (reader) => ({ kind: "locks", locks: readNamed(reader, readLock) }),
 };

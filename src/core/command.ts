@@ -7,6 +7,7 @@
  * @module
  */
 import type { AuditQuery } from "./audit.ts";
+import type { Explanation } from "./explanation.ts";
 import type { Name, Path } from "./name.ts";
 import type { Permission } from "./permission.ts";
 import type { Policy } from "./policy.ts";
@@ -64,7 +65,9 @@ export type Command =
   /** `path` is below the command's own. */
   | { readonly kind: "lock"; readonly path: Path }
   | { readonly kind: "unlock"; readonly path: Path }
-  | { readonly kind: "locks" };
+  | { readonly kind: "locks" }
+  /** What would become of the other one, which is not done. */
+  | { readonly kind: "explain"; readonly command: Command };
 
 export type BlockForm = "old" | "current";
 
@@ -85,7 +88,8 @@ export type Success =
   | { readonly kind: "unikernels"; readonly form: InfoForm; readonly unikernels: readonly Named<UnikernelInfo>[] }
   | { readonly kind: "consoles"; readonly names: readonly Name[] }
   | { readonly kind: "statuses"; readonly unikernels: readonly Named<UnikernelStatus>[] }
-  | { readonly kind: "locks"; readonly locks: readonly Named<LockState>[] };
+  | { readonly kind: "locks"; readonly locks: readonly Named<LockState>[] }
+  | { readonly kind: "explanation"; readonly explanation: Explanation };
 
 /** A lock on a path. */
 export interface LockState {
@@ -183,6 +187,7 @@ export function serviceOf(command: Command): Service {
     case "lock":
     case "unlock":
     case "locks":
+    case "explain":
       return "daemon";
     case "log-subscribe":
     case "audit":
@@ -202,7 +207,14 @@ export function allowedInLeaf(command: Command): boolean {
     case "policy-add":
     case "policy-remove":
       return false;
+    case "explain":
+      return allowedInLeaf(command.command);
     default:
       return true;
   }
+}
+
+/** What a command is about: itself, or the one that it wants explained. */
+export function subjectOf(command: Command): Command {
+  return command.kind === "explain" ? command.command : command;
 }

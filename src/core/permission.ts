@@ -80,6 +80,7 @@ export function permissionOf(command: Command): Permission | undefined {
     case "audit":
       return "audit";
     case "session":
+    case "explain":
       return undefined;
     default:
       return unreachable(command);

@@ -11,8 +11,9 @@
 import { checkAdmission, takes } from "./admission.ts";
 import { blockDone, createBlock, useBlock } from "./block_change.ts";
 import { type Asked, prepared, prepareFailed, reserve, reserveReplacement } from "./change.ts";
-import type { Success } from "./command.ts";
+import type { Command, Success } from "./command.ts";
 import { insertLevels, insertPolicy, removePolicy } from "./delegation.ts";
+import { explain } from "./explain.ts";
 import { heldAt, settleHolds } from "./hold.ts";
 import { blockInfo, policyInfo, unikernelInfo, unikernelStatus } from "./info.ts";
 import { destroy, due, exited, restart, started, startFailed } from "./life.ts";
@@ -35,7 +36,9 @@ export function step(state: State, event: Event): Step {
 function dispatch(state: State, event: Event): Step {
   switch (event.kind) {
     case "request":
-      return request(state, event);
+      return event.request.command.kind === "explain"
+        ? explained(state, event, event.request.command.command)
+        : request(state, event);
     case "revoked":
       return takeList(state, event);
     case "prepared":
@@ -79,6 +82,14 @@ function request(before: State, asking: Asking): Step {
   return decided.ok
     ? preceded(commitGrants(changes), decided.value)
     : { state, effects: refuse(client, decided.error) };
+}
+
+/** What the request would be answered; the state stays what it is. */
+function explained(state: State, asking: Asking, command: Command): Step {
+  const barred = checkAdmission(state, asking.request, asking.now);
+  if (barred !== undefined) return { state, effects: refuse(asking.client, barred) };
+  const explanation = explain(state, { ...asking, request: { ...asking.request, command } }, request);
+  return told(state, asking, { kind: "explanation", explanation });
 }
 
 /** Whether a unikernel would run by it. */

@@ -126,6 +126,11 @@ function moveUpload(request: ChainRequest): {
       const behind = data === undefined ? [] : [...streamOf(data), end];
       return { request: { ...request, command: { kind, compressed } }, behind };
     }
+    case "explain": {
+      // What is explained is not sent.
+      const explained = moveUpload({ ...request, command: command.command }).request.command;
+      return { request: { ...request, command: { ...command, command: explained } }, behind: [] };
+    }
     default:
       return { request, behind: [] };
   }

@@ -11,7 +11,7 @@
 import { describeDer } from "../codec/describe.ts";
 import { encodeFrame } from "../codec/frame.ts";
 import { decodeWire, encodeWire, type Header } from "../codec/wire.ts";
-import { allowedInLeaf, type Command } from "../core/command.ts";
+import { allowedInLeaf, type Command, subjectOf } from "../core/command.ts";
 import { maxDepth, type Name } from "../core/name.ts";
 import type { Authority } from "../x509/authority.ts";
 import { formOf } from "./endpoint_request.ts";
@@ -48,7 +48,7 @@ function refuse(session: Command, command: Command): string | undefined {
     return `the command ${command.kind} cannot be given by certificate`;
   }
   const allowed = session.kind === "session" ? session.allowed : [];
-  if (allowed !== undefined && !allowed.includes(command.kind)) {
+  if (allowed !== undefined && !allowed.includes(subjectOf(command).kind)) {
     return `this session does not allow the command ${command.kind}`;
   }
   return formOf(command) === "plain" ? undefined : `the command ${command.kind} needs a connection of its own`;

@@ -8,7 +8,7 @@
  */
 import type { DerError } from "../codec/der.ts";
 import { decodeExtension } from "../codec/extension.ts";
-import { allowedInLeaf, type ChainRequest, type Command, type Level } from "../core/command.ts";
+import { allowedInLeaf, type ChainRequest, type Command, type Level, subjectOf } from "../core/command.ts";
 import { type Label, type NameError, parseLabel } from "../core/name.ts";
 import { bothPermit, type Permission } from "../core/permission.ts";
 import { err, ok, type Result } from "../core/result.ts";
@@ -93,7 +93,7 @@ function readLeafLabel(leaf: Certificate, command: Command): Result<Label | unde
 }
 
 function namesBlock(command: Command): boolean {
-  switch (command.kind) {
+  switch (subjectOf(command).kind) {
     case "block-add":
     case "block-set":
     case "block-dump":

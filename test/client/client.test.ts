@@ -56,6 +56,31 @@ test("a client over TLS creates, tells, replaces, restarts, gets and destroys", 
   expect(await client.inactiveConsoles()).toEqual(["alice:bob:web"]);
 });
 
+test("a client is explained what would become of its commands, in its session", async () => {
+  const host = await openHost();
+  const client = await enter(host, [host.pki.bob, host.pki.alice]);
+  await client.create("web", { image: readGuest("hello.spt"), memory: 200 });
+  const explained = await client.explain("more", { command: "create", settings: { memory: 64 } });
+  expect(explained).toMatchObject({
+    wouldBe: "refused",
+    reason: "cannot exceed the policy of alice: 256 MB of memory allowed, 200 used, 64 more asked for",
+    at: "alice",
+    fits: [
+      { resource: "unikernels", left: 1, path: "alice" },
+      { resource: "memory", left: 56, path: "alice" },
+      { resource: "block", left: 64, path: "alice" },
+    ],
+  });
+  expect(explained.levels.map(({ path, after }) => [path, after?.memory])).toEqual([
+    ["alice", 264],
+    ["alice:bob", 264],
+  ]);
+  expect(explained.levels[0]?.notAfter?.getTime()).toBe(host.pki.alice.certificate.notAfter);
+  expect((await client.explain("more", { command: "createBlock", size: 64 })).wouldBe).toBe("done");
+  expect((await client.info()).map(({ name }) => name)).toEqual(["alice:bob:web"]);
+  expect(await client.blocks.list()).toEqual([]);
+});
+
 test("a client's commands share one handshake, and their replies do not mix", async () => {
   const host = await openHost();
   const client = await enter(host, [host.pki.alice]);

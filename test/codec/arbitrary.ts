@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { decodeText } from "../../src/codec/text.ts";
 import type { Payload, Wire } from "../../src/codec/wire.ts";
 import type { ChainRequest, Command, InfoForm, Level, Success } from "../../src/core/command.ts";
+import { type Explanation, uncheckable } from "../../src/core/explanation.ts";
 import type { Happening } from "../../src/core/happening.ts";
 import { type Label, type Name, parseLabel } from "../../src/core/name.ts";
 import { permissions } from "../../src/core/permission.ts";
@@ -90,7 +91,7 @@ function kind<K extends string>(name: K): { readonly kind: fc.Arbitrary<K> } {
   return { kind: fc.constant(name) };
 }
 
-export const command: fc.Arbitrary<Command> = fc.oneof(
+const plainCommand: fc.Arbitrary<Command> = fc.oneof(
   fc.constantFrom<Command>(
     { kind: "console-list-inactive" },
     { kind: "stats-remove" },
@@ -132,6 +133,11 @@ export const command: fc.Arbitrary<Command> = fc.oneof(
   fc.record({ ...kind("session"), allowed: fc.array(fc.string()), end: time }, { requiredKeys: ["kind"] }),
 );
 
+export const command: fc.Arbitrary<Command> = fc.oneof(
+  { weight: 4, arbitrary: plainCommand },
+  { weight: 1, arbitrary: fc.record({ ...kind("explain"), command: plainCommand }) },
+);
+
 const info: fc.Arbitrary<UnikernelInfo> = fc
   .tuple(
     settings,
@@ -168,7 +174,38 @@ const exitStatus: fc.Arbitrary<ExitStatus> = fc.oneof(
   fc.record({ ...kind("unknown") }),
 );
 
+const permitted = fc.shuffledSubarray([...permissions]);
+
+const path = fc.array(label, { maxLength: 4 });
+const usage = fc.record({ unikernels: natural, memory: natural, block: natural });
+
+const explanation: fc.Arbitrary<Explanation> = fc.record(
+  {
+    command: text,
+    levels: fc.array(
+      fc.record(
+        {
+          path,
+          certificate: fc.record({ notBefore: time, notAfter: time, fingerprint: sha256 }),
+          policy,
+          given: policy,
+          usage: fc.record({ used: usage, after: usage }),
+          permissions: permitted,
+          lockedBy: path,
+        },
+        { requiredKeys: ["path"] },
+      ),
+      { maxLength: 3 },
+    ),
+    permissions: permitted,
+    refused: fc.record({ kind: text, text, path }, { requiredKeys: ["kind", "text"] }),
+    unchecked: fc.subarray([...uncheckable]),
+  },
+  { requiredKeys: ["command", "levels", "unchecked"] },
+);
+
 const success: fc.Arbitrary<Success> = fc.oneof(
+  fc.record({ ...kind("explanation"), explanation }),
   fc.record({ ...kind("empty") }),
   fc.record({ ...kind("string"), text }),
   fc.record({ ...kind("policies"), policies: named(policy) }),
@@ -272,8 +309,6 @@ const certificateId = fc.record({
   issuer: sha256.map((digest) => Buffer.from(digest).toString("hex")),
   serial: fc.uint8Array({ minLength: 1, maxLength: 20 }).map((serial) => Buffer.from(serial).toString("hex")),
 });
-
-const permitted = fc.shuffledSubarray([...permissions]);
 
 const chainLevel: fc.Arbitrary<Level> = fc.record(
   {

@@ -39,6 +39,7 @@ export function spell(command: Command): string {
     case "lock":
     case "unlock":
     case "locks":
+    case "explain":
       return command.kind;
     default:
       return spellOther(command);
