@@ -41,7 +41,7 @@ export async function measureHandshakes(seconds = 12, workers = 1): Promise<read
   const client = prepare(dir);
   const daemon = await standInForDaemon(join(dir, "util/chain.sock"));
   const files = ["ca.pem", "server.pem", "server.key"].map((file) => join(dir, file));
-  const words = [...files, "--tmpdir", dir, "--ip", "127.0.0.1", "--port", "0"];
+  const words = [...files, "--tmpdir", dir, "--ip", "127.0.0.1", "--port", "0", "--allow-root"];
   const more = workers > 1 ? ["--workers", `${workers}`] : [];
   const servers = await Promise.all([
     start("handshake, node:tls", ["bench/bare_server.js", ...files]),
@@ -122,7 +122,7 @@ function prepare(dir: string): SecureContext {
   mkdirSync(join(dir, "util"));
   writeFileSync(join(dir, "ca.pem"), encodeCertificates([root.certificate.raw]));
   writeFileSync(join(dir, "server.pem"), encodeCertificates([server.certificate.raw]));
-  writeFileSync(join(dir, "server.key"), encodeKey(server.key));
+  writeFileSync(join(dir, "server.key"), encodeKey(server.key), { mode: 0o600 });
   const cert = encodeCertificates([leaf, bob, alice].map(({ certificate }) => certificate.raw));
   return createSecureContext({ cert, key: encodeKey(leaf.key), ca: [], minVersion: "TLSv1.3" });
 }

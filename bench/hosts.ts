@@ -45,7 +45,7 @@ async function openFulmar(folder: string, pki: Pki): Promise<Host> {
   const { tmpdir, dbdir } = prepare(folder);
   const daemonWords = ["--tmpdir", tmpdir, "--dbdir", dbdir, "--tenders", "spt", "--no-cage", "--grace", "1"];
   const daemon = await startOwn("bin/fulmard.js", daemonWords, /./);
-  const words = [...pki.write(folder), "--tmpdir", tmpdir, "--ip", "127.0.0.1", "--port", "0"];
+  const words = [...pki.write(folder), "--tmpdir", tmpdir, "--ip", "127.0.0.1", "--port", "0", "--allow-root"];
   const endpoint = await startOwn("bin/fulmar-endpoint.js", words, /port (\d+)/);
   return host("fulmar", Number(endpoint.match[1]), tmpdir, [daemon.child, endpoint.child]);
 }

@@ -36,7 +36,7 @@ export class Pki {
   write(folder: string): readonly [string, string, string] {
     const file = (name: string, text: string): string => {
       const path = join(folder, name);
-      writeFileSync(path, text);
+      writeFileSync(path, text, { mode: 0o600 });
       return path;
     };
     return [

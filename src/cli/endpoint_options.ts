@@ -19,6 +19,7 @@ export interface EndpointWords {
   readonly crl?: string;
   readonly systemdSocketActivation: boolean;
   readonly inetd: boolean;
+  readonly allowRoot: boolean;
   readonly syslog: boolean;
   readonly quiet: boolean;
   /** How often `-v` was said. */
@@ -54,6 +55,7 @@ export function createEndpointProgram(): Command {
         .default(false)
         .conflicts(["workers", "systemdSocketActivation"]),
     )
+    .option("--allow-root", "serve as root too, which nothing here needs", false)
     .option("--syslog", "begin each line of the log with its priority, as the journal reads it", false)
     .option("-q, --quiet", "log nothing", false)
     .option("-v, --verbose", "log more (repeatable)", (_, level: number) => level + 1, 0);

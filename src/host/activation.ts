@@ -21,6 +21,10 @@ export interface Activated {
 
 type Environment = Record<string, string | undefined>;
 
+export function isRoot(): boolean {
+  return process.geteuid?.() === 0;
+}
+
 /** Takes them out of the environment, so that no child of ours believes they were its own. */
 export function takeActivated(env: Environment, pid: number): readonly Activated[] {
   const { LISTEN_PID: meant, LISTEN_FDS: count = "0", LISTEN_FDNAMES: names = "" } = env;

@@ -12,6 +12,7 @@ import { printName } from "../core/name.ts";
 import { err, ok, type Result } from "../core/result.ts";
 import { type FileError, readFile } from "../host/client_files.ts";
 import type { IoError } from "../host/io.ts";
+import { type OpenKeyError, readKeyFile } from "../host/key_file.ts";
 import type { Log } from "../host/log.ts";
 import {
   type Given,
@@ -30,6 +31,7 @@ import { encodeCertificates, type PemError, parseCertificates } from "../x509/pe
 import { KnownCertificates } from "./endpoint_cache.ts";
 import { EndpointCrls } from "./endpoint_crls.ts";
 import { describeChainError, describeForwardEnd, describeSessionEnd } from "./endpoint_describe.ts";
+import { Refusals } from "./endpoint_refusals.ts";
 import {
   encodeFailure,
   type PreparedRequest,
@@ -60,6 +62,7 @@ export interface EndpointOptions {
 /** What keeps the endpoint from serving. `path`: the file at fault. */
 export type EndpointError =
   | FileError
+  | OpenKeyError
   | { readonly kind: "pem"; readonly path: string; readonly error: PemError }
   | { readonly kind: "anchors"; readonly path: string; readonly count: number }
   | { readonly kind: "key"; readonly path: string; readonly error: KeyError }
@@ -72,13 +75,20 @@ export async function startEndpoint(options: EndpointOptions): Promise<Result<Tl
   if (!credentials.ok) return credentials;
   const { anchor, chain, key } = credentials.value;
   const { tmpdir, host, log } = options;
-  const localOnly = hex(anchor.fingerprint) === developmentFingerprint;
+  const localOnly = isDevelopment(anchor);
   if (localOnly && options.given === undefined && !isLoopback(host)) return err({ kind: "not-local", host });
   const socket = chainSocket(tmpdir);
   const crls = new EndpointCrls(socket, anchor, log);
   const following = options.crl === undefined ? ok(() => undefined) : await crls.open(options.crl);
   if (!following.ok) return following;
-  const endpoint: Endpoint = { anchor, log, socket, known: new KnownCertificates(), crls };
+  const endpoint: Endpoint = {
+    anchor,
+    log,
+    socket,
+    known: new KnownCertificates(),
+    crls,
+    refusals: new Refusals(socket),
+  };
   const server = await startTlsServer({ ...options, chain, key, localOnly }, (client, presented) =>
     serve(endpoint, client, presented),
   );
@@ -88,6 +98,7 @@ export async function startEndpoint(options: EndpointOptions): Promise<Result<Tl
   }
   const close = (grace: number): Promise<void> => {
     following.value();
+    endpoint.refusals.close();
     return server.value.close(grace);
   };
   return ok({ ...server.value, close });
@@ -99,6 +110,7 @@ interface Endpoint {
   readonly socket: string;
   readonly known: KnownCertificates;
   readonly crls: EndpointCrls;
+  readonly refusals: Refusals;
 }
 
 interface Credentials {
@@ -115,11 +127,16 @@ async function readCredentials(options: EndpointOptions): Promise<Result<Credent
   if (others.length > 0) return err({ kind: "anchors", path: options.ca, count: others.length + 1 });
   const chain = await readChain(options.cert);
   if (!chain.ok) return chain;
-  const text = await readText(options.key);
+  const text = await readKeyFile(options.key, isDevelopment(anchor));
   if (!text.ok) return text;
   const key = parseKey(text.value);
   if (!key.ok) return err({ kind: "key", path: options.key, error: key.error });
   return ok({ anchor, chain: encodeCertificates(chain.value.map(({ raw }) => raw)), key: encodeKey(key.value) });
+}
+
+/** The development authority's keys are in everybody's hands. */
+function isDevelopment(anchor: Certificate): boolean {
+  return hex(anchor.fingerprint) === developmentFingerprint;
 }
 
 async function readChain(path: string): Promise<Result<readonly [Certificate, ...Certificate[]], EndpointError>> {
@@ -165,7 +182,8 @@ async function holdSession(
   client.finish(words === undefined ? undefined : encodeFailure(name, words));
 }
 
-async function refuse({ log }: Endpoint, client: TlsClient, { name, reason }: Unprepared): Promise<void> {
+async function refuse({ log, refusals }: Endpoint, client: TlsClient, { name, reason }: Unprepared): Promise<void> {
+  refusals.note(client.address, name, reason.kind);
   log.warn({ address: client.address, request: printName(name), reason }, "refused");
   client.finish(encodeFailure(name, describeChainError(reason)));
 }

@@ -84,6 +84,12 @@ export function describeRunError(error: RunError): string {
     case "file":
     case "io-failed":
       return `${error.path} cannot be read: ${error.code}`;
+    case "key-open": {
+      const mode = error.mode.toString(8).padStart(4, "0");
+      return `${error.path} has mode ${mode}, so that others can read the private key: chmod 0400 ${error.path}`;
+    }
+    case "root":
+      return "as root it will not face the network: run it as a user of its own who may write to the daemon's chain.sock, or say --allow-root";
     case "pem":
       return `${error.path}: ${describePemError(error.error)}`;
     case "anchors":

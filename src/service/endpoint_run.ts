@@ -5,7 +5,7 @@
  * @module
  */
 import { err, ok, type Result } from "../core/result.ts";
-import { takeActivated } from "../host/activation.ts";
+import { isRoot, takeActivated } from "../host/activation.ts";
 import type { Given, TlsServer } from "../host/tls.ts";
 import { tlsLimits } from "../host/tls_limits.ts";
 import { inheritedListener, isWorker, startWorkers, type WorkersError } from "../host/tls_workers.ts";
@@ -15,16 +15,20 @@ export interface RunOptions extends Omit<EndpointOptions, "given" | "limits"> {
   readonly workers: number;
   readonly inetd: boolean;
   readonly systemdSocketActivation: boolean;
+  /** Whether root may do this. */
+  readonly allowRoot: boolean;
 }
 
 export type RunError =
   | EndpointError
+  | { readonly kind: "root" }
   | WorkersError
   /** systemd gave none, or more than one. */
   | { readonly kind: "activation"; readonly count: number };
 
 export async function runEndpoint(options: RunOptions): Promise<Result<TlsServer, RunError>> {
   const { workers, log } = options;
+  if (isRoot() && !options.allowRoot) return err({ kind: "root" });
   const given = findGiven(options);
   if (!given.ok) return given;
   if (workers > 1 && !isWorker) return startWorkers(workers, given.value, log);

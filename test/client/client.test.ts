@@ -212,7 +212,7 @@ test("a client that meets a server without sessions makes a certificate for each
   for (const [file, { certificate }] of Object.entries(files)) {
     writeFileSync(join(folder, file), encodeCertificates([certificate.raw]));
   }
-  writeFileSync(join(folder, "server.key"), encodeKey(pki.server.key));
+  writeFileSync(join(folder, "server.key"), encodeKey(pki.server.key), { mode: 0o600 });
   const empty = answer({ kind: "success", success: { kind: "unikernels", form: "current", unikernels: [] } });
   const endpoint = await serve({
     folder,

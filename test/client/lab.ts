@@ -47,7 +47,7 @@ export async function openHost(
   const pki = { ...made, charlie: hold({ name: "charlie", issuer: made.alice, command: delegates }) };
   const file = (base: string, content: string): string => {
     const path = join(place.folder, base);
-    writeFileSync(path, content);
+    writeFileSync(path, content, { mode: 0o600 });
     return path;
   };
   let log = "";

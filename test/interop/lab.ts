@@ -37,7 +37,7 @@ export const config: UnikernelConfig = {
 export async function openLab(context: TestContext, root: Holder, server: Holder): Promise<Lab> {
   const tender = needTender(context);
   const place = Place.open();
-  const write = (name: string, text: string): void => writeFileSync(join(place.folder, name), text);
+  const write = (name: string, text: string): void => writeFileSync(join(place.folder, name), text, { mode: 0o600 });
   write("cacert.pem", encodeCertificates([root.certificate.raw]));
   write("server.pem", encodeCertificates([server.certificate.raw]));
   write("server.key", encodeKey(server.key));

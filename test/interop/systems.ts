@@ -40,7 +40,7 @@ export async function startTheirStatistics(place: Place): Promise<void> {
  * @returns the address for clients' `-d`
  */
 export async function startOurEndpoint(place: Place, anchor = "cacert.pem"): Promise<string> {
-  const line = `fulmar-endpoint ${anchor} server.pem server.key --tmpdir run --ip 127.0.0.1 --port 0`;
+  const line = `fulmar-endpoint ${anchor} server.pem server.key --tmpdir run --ip 127.0.0.1 --port 0 --allow-root`;
   const server = await place.serve(line, /listening on \S+ port \d+/);
   return `127.0.0.1:${/port (\d+)/.exec(server.printed())?.[1]}`;
 }

@@ -38,6 +38,16 @@ test("the endpoint is another user than the daemon, in the group of the daemon's
   expect(read("tmpfiles.d/fulmar.conf")).toMatch(/^d \/run\/fulmar\/util 2755 root fulmar -$/m);
 });
 
+test("the endpoint can write nowhere: not even where its key is, nor to temporary files", () => {
+  const unit = read("systemd/fulmar-endpoint.service");
+  for (const line of ["ProtectSystem=strict", "ProtectHome=yes", "ReadOnlyPaths=%t/fulmar-endpoint"]) {
+    expect(unit).toMatch(`\n${line}\n`);
+  }
+  const hidden = /^InaccessiblePaths=(.*)$/m.exec(unit)?.[1]?.split(" ") ?? [];
+  expect(hidden).toEqual(expect.arrayContaining(["-/tmp", "-/var/tmp", "-/dev/shm", "-/var/lib/fulmar"]));
+  expect(unit).not.toMatch(/^(ReadWritePaths|StateDirectory|CacheDirectory|LogsDirectory|PrivateTmp)=/m);
+});
+
 test("scripts of albatross find the sockets where they look", () => {
   expect(read("tmpfiles.d/fulmar.conf")).toMatch(/^L \/run\/albatross - - - - fulmar$/m);
 });

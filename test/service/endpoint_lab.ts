@@ -128,7 +128,7 @@ export async function openLab(options: LabOptions = {}): Promise<Lab> {
   mkdirSync(join(dir, "util"));
   writeFileSync(join(dir, "ca.pem"), encodeCertificates([pki.root.certificate.raw]));
   writeFileSync(join(dir, "server.pem"), encodeCertificates([pki.server.certificate.raw]));
-  writeFileSync(join(dir, "server.key"), encodeKey(pki.server.key));
+  writeFileSync(join(dir, "server.key"), encodeKey(pki.server.key), { mode: 0o600 });
   const asked: Asked[] = [];
   if (options.answer !== false) await standInForDaemon(join(dir, "util/chain.sock"), asked, options.answer ?? succeed);
   let log = "";
@@ -166,6 +166,8 @@ function standInForDaemon(
       if (told !== undefined || bytes.length < 4 || bytes.length < 4 + bytes.readUInt32BE()) return;
       const end = 4 + bytes.readUInt32BE();
       const wire = decodeWire(bytes.subarray(4, end));
+      // What the endpoint refused, for the audit log: nothing else comes on such a connection.
+      if (wire.ok && wire.value.payload.kind === "data") return;
       if (!wire.ok || wire.value.payload.kind !== "request") throw new Error("not a request");
       told = { wire: wire.value, request: wire.value.payload.request, behind: () => bytes.subarray(end) };
       asked.push(told);

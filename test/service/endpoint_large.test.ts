@@ -146,7 +146,15 @@ test("without koffi the endpoint says once, at its start, what it refuses", asyn
      };`,
   );
   const words = ["ca.pem", "server.pem", "server.key"].map((file) => join(dir, file));
-  const command = ["--require", hide, join(top, "dist/bin/fulmar-endpoint.js"), ...words, "--tmpdir", dir];
+  const command = [
+    "--require",
+    hide,
+    join(top, "dist/bin/fulmar-endpoint.js"),
+    ...words,
+    "--tmpdir",
+    dir,
+    "--allow-root",
+  ];
   const endpoint = spawn(process.execPath, [...command, "--ip", "127.0.0.1", "--port", "0"]);
   let log = "";
   endpoint.stderr.setEncoding("utf8").on("data", (text: string) => (log += text));

@@ -13,7 +13,7 @@ export const program: string = join(import.meta.dirname, "..", "..", "dist/bin/f
 
 /** The words for an endpoint with a lab's files, before its daemon's stand-in. */
 export function wordsFor({ dir }: Lab): string[] {
-  return [...["ca.pem", "server.pem", "server.key"].map((file) => join(dir, file)), "--tmpdir", dir];
+  return [...["ca.pem", "server.pem", "server.key"].map((file) => join(dir, file)), "--tmpdir", dir, "--allow-root"];
 }
 
 export interface Running {
