@@ -44,15 +44,22 @@ export function heldAt<U>(resources: Resources<U>, revocation: Revocation, path:
   return undefined;
 }
 
-/** Stops what a step made to be held, and starts what it made free. */
+/**
+ * Stops what a step made to be held, and starts what it made free.
+ *
+ * What is refused on the way takes the policies back that it had brought, which may turn others: once more then, and
+ * at most as often as something waits to be refused.
+ */
 export function settleHolds(before: State, step: Step): Step {
   const { rules, lists } = step.state.revocation;
   if (!rules.stop || lists === undefined || step.state.stopping) return step;
+  const paths = turned(before, step);
+  if (paths.length === 0) return step;
   let settled = step;
-  for (const path of turned(before, step)) {
+  for (const path of paths) {
     for (const { name } of listUnikernels(settled.state.resources, path)) settled = settle(settled, name);
   }
-  return settled;
+  return settleHolds(step.state, settled);
 }
 
 /** The same of all there is, at a start of the daemon. */
