@@ -21,7 +21,7 @@ interface Exception {
 
 /** What verifyPath is not asked: it is given no revocation lists. All but these must fail, and do. */
 const accepted: Exception = {
-  reason: "whoever is revoked is known to the daemon",
+  reason: "revocation is asked about a path that has been found",
   ids: [
     "InvalidBadCRLIssuerNameTest5",
     "InvalidBadCRLSignatureTest4",
