@@ -15,10 +15,10 @@ import { runEndpoint } from "../src/service/endpoint_run.ts";
 /** Milliseconds for requests under way once the endpoint is to end. */
 const grace = 2000;
 
-const { quiet, verbose, syslog, ip: host, ...words } = parseEndpointWords(process.argv.slice(2));
+const { quiet, verbose, syslog, ip: host, limit: limits, ...words } = parseEndpointWords(process.argv.slice(2));
 const log = createLog("fulmar-endpoint", verbose, openLogStream("fulmar-endpoint", syslog, words.inetd));
 if (quiet) log.level = "silent";
-const server = await runEndpoint({ ...words, host, log });
+const server = await runEndpoint({ ...words, host, limits, log });
 if (server.ok) {
   const { host: bound, port, close } = server.value;
   if (!(isWorker || words.inetd)) process.stdout.write(`listening on ${bound} port ${port}\n`);

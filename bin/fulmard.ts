@@ -52,6 +52,7 @@ async function serve(): Promise<void> {
   const activated = words.systemdSocketActivation ? takeActivated(process.env, process.pid) : [];
   const daemon = await startDaemon({
     ...words,
+    limits: words.limit,
     cage,
     grace: words.grace * 1000,
     interval: words.interval * 1000,

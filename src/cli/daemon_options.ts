@@ -5,11 +5,13 @@
  */
 import { Command, InvalidArgumentError, Option } from "commander";
 import type { Destination } from "../client/destination.ts";
+import { type DaemonLimits, daemonLimits } from "../core/limits.ts";
 import type { TenderKind } from "../core/manifest.ts";
 import { version } from "../core/version.ts";
 import type { MetricsAddress } from "../host/metrics_server.ts";
 import type { SeenHead } from "../x509/audit_chain.ts";
 import { parseSeen } from "./audit.ts";
+import { addLimits } from "./limit_options.ts";
 import { parseAddressWord } from "./words.ts";
 
 export interface DaemonWords {
@@ -23,6 +25,7 @@ export interface DaemonWords {
   /** Seconds. */
   readonly interval: number;
   readonly maxSubscribers: number;
+  readonly limit: DaemonLimits;
   readonly onRevocation: "leave" | "stop";
   readonly staleCrl: "refuse" | "accept";
   /** Seconds. */
@@ -116,6 +119,7 @@ export function createDaemonProgram(ask: (work: OfflineWork) => void): Command {
     .option("--syslog", "begin each line of the log with its priority, as the journal reads it", false)
     .option("-v, --verbose", "say more (repeatable)", (_, level: number) => level + 1, 0)
     .action(() => undefined);
+  addLimits(program, daemonLimits);
   addMigration(program, ask);
   addVerification(program, ask);
   return program;

@@ -4,7 +4,9 @@
  * @module
  */
 import { Command, InvalidArgumentError, Option } from "commander";
+import { type EndpointLimits, endpointLimits } from "../core/limits.ts";
 import { version } from "../core/version.ts";
+import { addLimits } from "./limit_options.ts";
 
 export interface EndpointWords {
   /** PEM files. */
@@ -17,6 +19,7 @@ export interface EndpointWords {
   readonly workers: number;
   /** A folder. */
   readonly crl?: string;
+  readonly limit: EndpointLimits;
   readonly systemdSocketActivation: boolean;
   readonly inetd: boolean;
   readonly allowRoot: boolean;
@@ -35,7 +38,7 @@ export function parseEndpointWords(argv: readonly string[]): EndpointWords {
 
 /** What the words are parsed by; help, manual page and completion are made of it. */
 export function createEndpointProgram(): Command {
-  return new Command("fulmar-endpoint")
+  const program = new Command("fulmar-endpoint")
     .description("Hands the requests in clients' certificates to fulmard. Files are PEM.")
     .version(version)
     .argument("<ca>", "certificate of the authority that clients' chains end at")
@@ -59,6 +62,7 @@ export function createEndpointProgram(): Command {
     .option("--syslog", "begin each line of the log with its priority, as the journal reads it", false)
     .option("-q, --quiet", "log nothing", false)
     .option("-v, --verbose", "log more (repeatable)", (_, level: number) => level + 1, 0);
+  return addLimits(program, endpointLimits);
 }
 
 function parsePort(text: string): number {

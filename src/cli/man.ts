@@ -4,10 +4,12 @@
  * @module
  */
 import type { Command as CommanderCommand } from "commander";
+import { daemonLimits, endpointLimits } from "../core/limits.ts";
 import { version } from "../core/version.ts";
 import { createDaemonProgram } from "./daemon_options.ts";
 import { createEndpointProgram } from "./endpoint_options.ts";
 import { failure, fileFailure, statuses } from "./failure.ts";
+import { limitLines } from "./limit_options.ts";
 import { addLogging, type Logging } from "./options.ts";
 import { inform } from "./report.ts";
 import type { Outcome, Session } from "./session.ts";
@@ -90,6 +92,10 @@ function serverPage(program: CommanderCommand): Page {
     return [...heading, ...argumentItems(command), ...optionItems(command)];
   });
   const text = page(name, 8, program, [
+    ...section(
+      "LIMITS",
+      limitLines(name === "fulmard" ? daemonLimits : endpointLimits).flatMap(([term, about]) => item(term, about)),
+    ),
     ...(commands.length === 0 ? [] : [".SH COMMANDS IN DETAIL", ...commands]),
     ...section("SEE ALSO", [[reference("fulmar", 1), ...others].join(", ")]),
   ]);

@@ -9,7 +9,7 @@
  *
  * @module
  */
-import { putGrant } from "./delegation.ts";
+import { type Bounds, defaultBounds, putGrant } from "./delegation.ts";
 import { settleAll } from "./hold.ts";
 import { exited } from "./life.ts";
 import type { Lock, Locks } from "./lock.ts";
@@ -74,11 +74,19 @@ export function boot(
   stored: Stored,
   found: readonly Found[] = [],
   rules: RevocationRules = usualRules,
+  bounds: Bounds = defaultBounds,
 ): Boot {
   const inOrder = stored.unikernels.toSorted((a, b) => startup(a.record) - startup(b.record));
   const guests = new Map(found.map((one) => [printName(one.name), one]));
   const trust = { revocation: revocationOf(stored, rules), locks: locksOf(stored) };
-  let state: State = { resources: reserve(host, stored), macs: undefined, counter: 0, stopping: false, ...trust };
+  let state: State = {
+    resources: reserve(host, stored),
+    macs: undefined,
+    counter: 0,
+    stopping: false,
+    bounds,
+    ...trust,
+  };
   const holds: Effect[] = [];
   const before: Effect[] = [];
   const effects: Effect[] = [];

@@ -16,14 +16,12 @@ export interface ConsoleLine {
   readonly line: Uint8Array;
 }
 
-/** Lines kept of a unikernel (as albatross). */
-export const keptLines = 1024;
-
 /** Bytes of a line that are kept; what is over is replaced by a note (as albatross). */
 export const maxLine = 512;
 
 /** The last lines of one console. Mutable: a flooding guest must not cost a copy a line. */
 export class Console {
+  readonly #kept: number;
   readonly #lines: ConsoleLine[] = [];
   /** Where the oldest line stands once the ring is full. */
   #oldest = 0;
@@ -31,6 +29,11 @@ export class Console {
   #open: Uint8Array = new Uint8Array(maxLine);
   #length = 0;
   #truncated = false;
+
+  /** @param kept - most lines */
+  constructor(kept: number) {
+    this.#kept = kept;
+  }
 
   /** Takes output in, and returns the lines that it ended. */
   append(output: Uint8Array, time: number): readonly ConsoleLine[] {
@@ -56,7 +59,7 @@ export class Console {
   history(from: ConsoleStart): readonly ConsoleLine[] {
     const lines = [...this.#lines.slice(this.#oldest), ...this.#lines.slice(0, this.#oldest)];
     if (from.kind === "since") return lines.filter(({ time }) => time >= from.time);
-    return from.count > 0 ? lines.slice(-Math.min(from.count, keptLines)) : [];
+    return from.count > 0 ? lines.slice(-Math.min(from.count, this.#kept)) : [];
   }
 
   #extend(bytes: Uint8Array): void {
@@ -80,12 +83,12 @@ export class Console {
   }
 
   #keep(line: ConsoleLine): void {
-    if (this.#lines.length < keptLines) {
+    if (this.#lines.length < this.#kept) {
       this.#lines.push(line);
       return;
     }
     this.#lines[this.#oldest] = line;
-    this.#oldest = (this.#oldest + 1) % keptLines;
+    this.#oldest = (this.#oldest + 1) % this.#kept;
   }
 }
 

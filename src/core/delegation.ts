@@ -10,9 +10,10 @@
  * @module
  */
 import type { Level } from "./command.ts";
+import { usualDaemonLimits } from "./limits.ts";
 import type { Path } from "./name.ts";
 import { each } from "./ordered_map.ts";
-import { maxMemories, recall, remember } from "./past.ts";
+import { recall, remember } from "./past.ts";
 import { excess, type Policy, samePolicy } from "./policy.ts";
 import type { Refusal } from "./refusal.ts";
 import { findGrant, grantsTo, type Resources } from "./resources.ts";
@@ -24,11 +25,8 @@ export interface Granted<U> {
   readonly changes: readonly GrantChange[];
 }
 
-/**
- * Most policies below one first-level delegate. Whoever holds a sub-CA can mint
- * paths without end; each costs about a kilobyte of memory and of the store.
- */
-export const maxDelegations = 1000;
+/** Most policies below one first-level delegate, unless an operator says otherwise. */
+export const maxDelegations: number = usualDaemonLimits.delegations;
 
 /** What one first-level delegate may cost. */
 export interface Bounds {
@@ -38,7 +36,7 @@ export interface Bounds {
   readonly memories: number;
 }
 
-const defaultBounds: Bounds = { delegations: maxDelegations, memories: maxMemories };
+export const defaultBounds: Bounds = { delegations: maxDelegations, memories: usualDaemonLimits.memories };
 
 /**
  * Applies the policies of a chain.

@@ -42,6 +42,8 @@ export function describeRefusal(refusal: Refusal): string {
       return `the command ${refusal.command} is not served here`;
     case "too-many-downloads":
       return `${refusal.limit} downloads wait for the one before them already, try again later`;
+    case "too-many-requests":
+      return `${refusal.limit} requests of the same delegate wait for their turn already, try again later`;
     case "shutting-down":
       return "the daemon is shutting down";
     case "host-failed":
@@ -66,6 +68,7 @@ type AboutPolicies =
   | "command-unsupported"
   | "shutting-down"
   | "too-many-downloads"
+  | "too-many-requests"
   | "host-failed";
 
 /** Refusals about one unikernel or block device. */

@@ -90,7 +90,7 @@ function levelOf(refusal: Refusal): Path | undefined {
 /** The host's own policy is told its people, and whom it refuses. */
 function levelsOf(state: State, request: Request, refusal: Refusal | undefined): readonly ExplainedLevel[] {
   const { path } = request.name;
-  const granted = insertLevels(state.resources, request.levels, state.counter + 1);
+  const granted = insertLevels(state.resources, request.levels, state.counter + 1, state.bounds);
   const { resources } = granted.ok ? granted.value : state;
   const more = addedBy(state, request);
   const hostToo = chainOf(request) === undefined || (refusal !== undefined && levelOf(refusal)?.length === 0);

@@ -33,12 +33,6 @@ export interface Memory {
   readonly time: number | undefined;
 }
 
-/**
- * Times kept of one first-level delegate: ten times the delegations that he may have at once. Each costs some 200 bytes
- * of memory and 100 of the store.
- */
-export const maxMemories = 10_000;
-
 /** How new a policy for a path must be, at least; paths here begin below the first level. */
 export function recall(past: Past | undefined, path: Path): number {
   let at = past;
@@ -51,12 +45,15 @@ export function recall(past: Past | undefined, path: Path): number {
   return at?.own ?? floor;
 }
 
-/** @returns what is remembered then, and what of that is new, for the store */
+/**
+ * @param most - times kept of one first-level delegate
+ * @returns what is remembered then, and what of that is new, for the store
+ */
 export function remember(
   past: Past | undefined,
   path: Path,
   time: number,
-  most: number = maxMemories,
+  most: number,
 ): { readonly past: Past; readonly memories: readonly Memory[] } {
   const added: Memory = { path, kind: "own", time: Math.max(time, recall(past, path)) };
   const next = putMemory(past, added);

@@ -88,6 +88,8 @@ export type Refusal =
   | { readonly kind: "shutting-down" }
   /** So many whole images wait to be sent to the same delegate already. */
   | { readonly kind: "too-many-downloads"; readonly limit: number }
+  /** So many requests of the same delegate wait for their turn already. */
+  | { readonly kind: "too-many-requests"; readonly limit: number }
   /** What the machine could not do; `problem` is the host's own sentence. */
   | { readonly kind: "host-failed"; readonly doing: string; readonly problem: string };
 

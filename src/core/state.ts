@@ -8,6 +8,7 @@
  * @module
  */
 import type { BlockForm, Command, Level, Success } from "./command.ts";
+import type { Bounds } from "./delegation.ts";
 import type { Happening } from "./happening.ts";
 import type { Lock, Locks } from "./lock.ts";
 import type { Manifest, TenderKind } from "./manifest.ts";
@@ -33,6 +34,8 @@ export interface State {
   /** Counts requests, jobs and runs: every number is handed out once. */
   readonly counter: number;
   readonly stopping: boolean;
+  /** What a first-level delegate may cost. */
+  readonly bounds: Bounds;
   readonly revocation: Revocation;
   readonly locks: Locks;
 }

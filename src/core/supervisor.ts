@@ -73,7 +73,7 @@ function request(before: State, asking: Asking): Step {
   const state = { ...before, counter: before.counter + 1 };
   const barred = checkAdmission(before, asking.request, asking.now);
   if (barred !== undefined) return { state, effects: refuse(client, barred) };
-  const granted = insertLevels(state.resources, asking.request.levels, state.counter);
+  const granted = insertLevels(state.resources, asking.request.levels, state.counter, state.bounds);
   if (!granted.ok && takes(asking.request.command)) return { state, effects: refuse(client, granted.error) };
   const { resources, changes } = granted.ok ? granted.value : { resources: state.resources, changes: [] };
   const held = starts(asking.request) ? heldAt(resources, state.revocation, asking.request.name.path) : undefined;
@@ -194,7 +194,7 @@ function changePolicy(state: State, { name, command }: Request, client: number, 
   const changed =
     command.kind === "policy-add"
       ? insertPolicy(state.resources, path, command.policy, now)
-      : removePolicy(state.resources, path);
+      : removePolicy(state.resources, path, state.bounds);
   if (!changed.ok) return changed;
   const { resources, changes } = changed.value;
   const same = command.kind === "policy-add" && before !== undefined && samePolicy(before, command.policy);

@@ -95,6 +95,8 @@ export function setBlock(
   compressed: boolean,
 ): Promise<Result<void, StreamError>> {
   const maxBytes = device.size * megabyte;
+  // The old content stays until then: a full disk would break this off, and whatever else writes meanwhile.
+  if (readBlockSpace(dbdir).free < device.size) return Promise.resolve(err(noRoom));
   return writeWhole<void, StreamError>(folder(dbdir), 0o600, async (file) => {
     const received = await receive(source, file, { compressed, maxBytes });
     if (!received.ok) return received;
@@ -175,6 +177,8 @@ async function readName(path: string): Promise<Name | undefined> {
 function folder(dbdir: string): string {
   return join(dbdir, "block");
 }
+
+const noRoom: IoError = { kind: "io-failed", action: "fill", path: "", code: "ENOSPC" };
 
 /** albatross's MB. */
 const megabyte: number = 1024 * 1024;

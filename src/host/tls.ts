@@ -45,6 +45,8 @@ export interface Given {
 /** A client whose handshake is done. */
 export interface TlsClient {
   readonly address: string;
+  /** Its certificates are good, and the first-level delegate is who it counts for. */
+  belong(delegate: string): void;
   /** Its certificates are good. Joins it to the daemon, until one of them is done. To be called once. */
   forward(plan: Forwarding): Promise<Forwarded>;
   /** As `forward`, for many commands. */
@@ -98,7 +100,7 @@ class Listener {
     this.#limits = contexts.large.ok ? limits : { ...limits, large: 0 };
     this.#contexts = contexts;
     this.#serve = serve;
-    this.#admission = new Admission(this.#limits);
+    this.#admission = new Admission(this.#limits, () => performance.now());
     // A client that has sent all may still wait for its reply.
     this.#server = createServer({ allowHalfOpen: true, keepAlive: true, keepAliveInitialDelay: 60_000 }, (raw) =>
       this.#accept(raw),
@@ -154,7 +156,7 @@ class Listener {
 
   #accept(raw: Socket): void {
     const address = raw.remoteAddress;
-    const place = address === undefined ? undefined : this.#admission.admit(address);
+    const place = address === undefined ? undefined : this.#admission.admit(address, () => raw.destroy());
     if (address === undefined || place === undefined) {
       raw.on("error", () => undefined).destroy();
       if (address !== undefined) this.#options.log.debug({ address }, "no room for another connection");
@@ -245,14 +247,27 @@ class Connection implements TlsClient {
     return presented;
   }
 
+  belong(delegate: string): void {
+    this.#place.belong(delegate);
+  }
+
   forward(plan: Forwarding): Promise<Forwarded> {
     this.#place.clear();
-    return forward(this.socket, plan, this.#limits);
+    const forwarded = forward(this.socket, plan, this.#limits);
+    this.#watch();
+    return forwarded;
   }
 
   converse(conversation: Conversation): Promise<SessionResult> {
     this.#place.clear();
-    return converse(this.socket, conversation);
+    const result = converse(this.socket, conversation, this.#limits.idle);
+    this.#watch();
+    return result;
+  }
+
+  /** What moves in either direction is not idle. */
+  #watch(): void {
+    this.socket.on("data", () => this.#place.touch()).on("drain", () => this.#place.touch());
   }
 
   destroy(): void {

@@ -4,14 +4,16 @@
  * @module
  */
 import { BlockList, isIPv6 } from "node:net";
+import { type EndpointLimits, usualEndpointLimits } from "../core/limits.ts";
 
+/** Milliseconds and bytes. */
 export interface TlsLimits {
-  /** Milliseconds from the connection to the end of the handshake, however the bytes drip. */
+  /** From the connection to the end of the handshake, however the bytes drip. */
   readonly handshake: number;
   /** Connections whose handshake is not done, in total and of one address. */
   readonly pending: number;
   readonly pendingPerAddress: number;
-  /** Connections of any kind, in total and of one address. */
+  /** Connections of any kind in total; of one address those of no delegate. */
   readonly connections: number;
   readonly connectionsPerAddress: number;
   /** Connections that may present certificates of up to `largeCertificates` bytes, before anything is known of them. */
@@ -19,36 +21,37 @@ export interface TlsLimits {
   readonly largePerAddress: number;
   /** Connections that did present more than `smallCertificates` bytes, and are still there. */
   readonly heavy: number;
-  /** Milliseconds that a connection may stay after our last word, for the client to read it. */
+  /** That a connection may stay after our last word, for the client to read it. */
   readonly linger: number;
-  /** Milliseconds without a byte while a client's upload or the reply is under way. */
+  /** Without a byte while a client's upload or the reply is under way. */
   readonly stalled: number;
-  /** Milliseconds from the request to the first byte of its reply. */
+  /** From the request to the first byte of its reply. */
   readonly reply: number;
+  /** In which a session is asked nothing. */
+  readonly idle: number;
+  /** Most bytes that a client may send where none are expected. */
+  readonly unasked: number;
 }
 
-/**
- * A handshake takes milliseconds, on the slowest lines a second or two. A pending one holds up to 100 KiB of
- * certificates, so that 1,000 hold 100 MB; no host needs 64 at once. A connection holds two descriptors and 50 KB:
- * 2,000 stay below the usual 4,096 and 524,288 descriptors with room; a quarter of them is for one address, which may
- * be a management server that watches many consoles. OpenSSL takes 16 MiB from the system as soon as somebody announces a
- * certificate of that size: four may. One that was sent is there three times until its request is done (OpenSSL keeps it
- * read and unread, and we have it): eight take 400 MB. An upload that stands still for a minute will not go on. The
- * longest that the daemon thinks about a request is the unpacking of a large image and the end of an old guest.
- */
-export const tlsLimits: TlsLimits = {
-  handshake: 10_000,
-  pending: 1000,
-  pendingPerAddress: 64,
-  connections: 2000,
-  connectionsPerAddress: 500,
-  large: 4,
-  largePerAddress: 1,
-  heavy: 8,
-  linger: 10_000,
-  stalled: 60_000,
-  reply: 300_000,
-};
+export function tlsLimitsOf(limits: EndpointLimits): TlsLimits {
+  return {
+    handshake: limits.handshake * 1000,
+    pending: limits.handshakes,
+    pendingPerAddress: limits["handshakes-per-address"],
+    connections: limits.connections,
+    connectionsPerAddress: limits["connections-per-address"],
+    large: limits["large-handshakes"],
+    largePerAddress: 1,
+    heavy: limits["large-requests"],
+    linger: limits.linger * 1000,
+    stalled: limits.stalled * 1000,
+    reply: limits.reply * 1000,
+    idle: limits.idle * 1000,
+    unasked: limits.unasked,
+  };
+}
+
+export const tlsLimits: TlsLimits = tlsLimitsOf(usualEndpointLimits);
 
 /** Bytes of a client's certificates together: what OpenSSL takes by itself, and the most that TLS can carry. */
 export const smallCertificates: number = 100 * 1024;
@@ -56,9 +59,6 @@ export const largeCertificates: number = 16 * 1024 * 1024;
 
 /** Most certificates looked at: a path has 9, then there are repetitions and the anchor. */
 export const maxPresented = 16;
-
-/** Most bytes that a client may send where none are expected, before the connection is ended. */
-export const maxUnasked: number = 64 * 1024;
 
 /** The place of one connection. Every step may be taken more than once and counts once. */
 export interface Place {
@@ -68,50 +68,88 @@ export interface Place {
   settle(heavy: boolean): void;
   /** The certificates are good, or small: others may present large ones. */
   clear(): void;
+  /** It is a delegate's, no stranger's: it counts with his others. */
+  belong(delegate: string): void;
+  /** Something moves. */
+  touch(): void;
   /** The connection is gone. */
   leave(): void;
 }
 
-/** Counts connections; by address, of which an IPv6 client has a whole /64. */
+/**
+ * Counts connections; by address, of which an IPv6 client has a whole /64, until
+ * they belong to a delegate. Anyone has as many as are free; when all are taken,
+ * whoever has most makes room.
+ */
 export class Admission {
   readonly #limits: TlsLimits;
-  readonly #pending = new Counter();
-  readonly #present = new Counter();
-  readonly #large = new Counter();
-  readonly #heavy = new Counter();
+  readonly #now: () => number;
+  readonly #pending = new Groups();
+  readonly #present = new Groups();
+  readonly #large = new Groups();
+  readonly #heavy = new Groups();
 
-  constructor(limits: TlsLimits) {
+  /** @param now - milliseconds of a clock that never goes back */
+  constructor(limits: TlsLimits, now: () => number) {
     this.#limits = limits;
+    this.#now = now;
   }
 
-  /** Absent: no room for a connection of this address. */
-  admit(address: string): Place | undefined {
+  /**
+   * Absent: no room for a connection of this address.
+   *
+   * @param end - ends the connection, for another one to have its place
+   */
+  admit(address: string, end: () => void): Place | undefined {
     const group = addressGroup(address);
-    const { pending, pendingPerAddress, connections, connectionsPerAddress } = this.#limits;
-    const full =
-      this.#pending.total >= pending ||
-      this.#present.total >= connections ||
-      this.#pending.of(group) >= pendingPerAddress ||
-      this.#present.of(group) >= connectionsPerAddress;
-    if (full) return undefined;
-    const large = this.#hasLarge(group);
-    const steps = {
-      settle: this.#pending.enter(group),
-      clear: large ? this.#large.enter(group) : done,
-      leave: this.#present.enter(group),
-      lighten: done,
+    if (!this.#hasRoom(group)) return undefined;
+    const seat: Seat = { end, since: this.#now() };
+    const isLarge = this.#hasLarge(group);
+    const leavePending = this.#pending.enter(group, seat);
+    const leaveLarge = isLarge ? this.#large.enter(group, seat) : done;
+    let leavePresent = this.#present.enter(group, seat);
+    let leaveHeavy = done;
+    let owner = group;
+    const leave = (): void => {
+      for (const step of [leavePending, leaveLarge, leavePresent, leaveHeavy]) step();
+    };
+    // Whoever needs the place need not wait for the connection's end.
+    seat.end = () => {
+      leave();
+      end();
     };
     return {
-      large,
+      large: isLarge,
       settle: (heavy) => {
-        steps.settle();
-        if (heavy && steps.lighten === done) steps.lighten = this.#heavy.enter(group);
+        leavePending();
+        if (heavy && leaveHeavy === done) leaveHeavy = this.#heavy.enter(group, seat);
       },
-      clear: () => steps.clear(),
-      leave: () => {
-        for (const step of Object.values(steps)) step();
+      clear: leaveLarge,
+      belong: (delegate) => {
+        leavePresent();
+        owner = `delegate ${delegate}`;
+        leavePresent = this.#present.enter(owner, seat);
       },
+      touch: () => this.#present.refresh(owner, seat),
+      leave,
     };
+  }
+
+  #hasRoom(group: string): boolean {
+    const { pending, pendingPerAddress, connections, connectionsPerAddress } = this.#limits;
+    if (this.#present.of(group) >= connectionsPerAddress) return false;
+    if (this.#pending.of(group) >= pendingPerAddress && !this.#endSlow(group)) return false;
+    if (this.#pending.total >= pending && !this.#endSlow(this.#pending.largest())) return false;
+    if (this.#present.total >= connections) this.#present.first(this.#present.largest())?.end();
+    return this.#present.total < connections;
+  }
+
+  /** Ends a handshake that takes longer than an honest one does. */
+  #endSlow(group: string | undefined): boolean {
+    const oldest = this.#pending.first(group);
+    if (oldest === undefined || this.#now() - oldest.since < slow) return false;
+    oldest.end();
+    return true;
   }
 
   #hasLarge(group: string): boolean {
@@ -127,29 +165,47 @@ export function isLoopback(address: string): boolean {
 
 const done = (): void => undefined;
 
-class Counter {
-  readonly #groups: Map<string, number> = new Map();
+interface Seat {
+  end: () => void;
+  readonly since: number;
+}
+
+/** Seats by whose they are, of each the one first that was entered or refreshed the longest ago. */
+class Groups {
+  readonly #groups: Map<string, Set<Seat>> = new Map();
   total = 0;
 
   of(group: string): number {
-    return this.#groups.get(group) ?? 0;
+    return this.#groups.get(group)?.size ?? 0;
   }
 
   /** Counts one in; the function that counts it out, once. */
-  enter(group: string): () => void {
-    this.#add(group, 1);
-    let inside = true;
+  enter(group: string, seat: Seat): () => void {
+    const seats = this.#groups.get(group) ?? new Set();
+    this.#groups.set(group, seats.add(seat));
+    this.total += 1;
     return () => {
-      if (inside) this.#add(group, -1);
-      inside = false;
+      if (!seats.delete(seat)) return;
+      this.total -= 1;
+      if (seats.size === 0 && this.#groups.get(group) === seats) this.#groups.delete(group);
     };
   }
 
-  #add(group: string, step: 1 | -1): void {
-    const count = this.of(group) + step;
-    this.total += step;
-    if (count === 0) this.#groups.delete(group);
-    else this.#groups.set(group, count);
+  refresh(group: string, seat: Seat): void {
+    const seats = this.#groups.get(group);
+    if (seats?.delete(seat) === true) seats.add(seat);
+  }
+
+  first(group: string | undefined): Seat | undefined {
+    const [seat] = group === undefined ? [] : (this.#groups.get(group) ?? []);
+    return seat;
+  }
+
+  /** Whose the most are. */
+  largest(): string | undefined {
+    let most: string | undefined;
+    for (const group of this.#groups.keys()) if (most === undefined || this.of(group) > this.of(most)) most = group;
+    return most;
   }
 }
 
@@ -172,3 +228,6 @@ function plain(address: string): string {
 const loopback = new BlockList();
 loopback.addSubnet("127.0.0.0", 8, "ipv4");
 loopback.addAddress("::1", "ipv6");
+
+/** Milliseconds: an honest handshake takes less, but for the slowest lines, and those only when all places are taken. */
+const slow = 1000;

@@ -14,7 +14,7 @@ import { createConnection, type Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
 import { ChunkReader } from "../codec/chunk.ts";
 import { HeaderReader } from "../codec/frame.ts";
-import { maxUnasked, type TlsLimits } from "./tls_limits.ts";
+import type { TlsLimits } from "./tls_limits.ts";
 import { errorCode } from "./tls_socket.ts";
 
 export interface Forwarding {
@@ -130,7 +130,9 @@ class Relay {
     // The daemon would end a subscription at the first byte.
     if (rest === 0) this.#rearm();
     else if (this.#form === "subscription") this.#finish({ kind: "client-gone" });
-    else if (this.#unasked > maxUnasked) this.#finish({ kind: "client-unasked", limit: maxUnasked });
+    else if (this.#unasked > this.#limits.unasked) {
+      this.#finish({ kind: "client-unasked", limit: this.#limits.unasked });
+    }
   }
 
   /** How many bytes are not the upload's. */

@@ -39,9 +39,13 @@ export interface SessionResult {
   readonly between: boolean;
 }
 
-/** Joins the two until one is done. The daemon's side is closed then, the client's is left to the caller. */
-export function converse(client: TLSSocket, conversation: Conversation): Promise<SessionResult> {
-  return new Promise((resolve) => new Session(client, conversation, resolve).start());
+/**
+ * Joins the two until one is done. The daemon's side is closed then, the client's is left to the caller.
+ *
+ * @param idle - milliseconds in which nothing comes
+ */
+export function converse(client: TLSSocket, conversation: Conversation, idle: number): Promise<SessionResult> {
+  return new Promise((resolve) => new Session(client, conversation, idle, resolve).start());
 }
 
 class Session {
@@ -59,14 +63,14 @@ class Session {
   #answered = false;
   #over = false;
 
-  constructor(client: TLSSocket, conversation: Conversation, resolve: (result: SessionResult) => void) {
+  constructor(client: TLSSocket, conversation: Conversation, idle: number, resolve: (result: SessionResult) => void) {
     this.#client = client;
     this.#conversation = conversation;
     this.#resolve = resolve;
     this.#daemon = createConnection({ path: conversation.path });
     const left = Math.min(Math.max(conversation.until - Date.now(), 0), longestTimer);
     this.#expiry = setTimeout(() => this.#stop({ kind: "expired" }), left);
-    this.#idle = setTimeout(() => this.#finish({ kind: "idle", milliseconds: idleLimit }), idleLimit);
+    this.#idle = setTimeout(() => this.#finish({ kind: "idle", milliseconds: idle }), idle);
   }
 
   start(): void {
@@ -125,9 +129,6 @@ class Session {
     this.#resolve({ end, commands: this.#commands, between: this.#messages.between });
   }
 }
-
-/** Milliseconds: a tool that asks now and then comes back within ten minutes, or opens another session. */
-const idleLimit = 600_000;
 
 /** Milliseconds, 24 days: what setTimeout takes (2^31 - 1). */
 const longestTimer = 0x7fffffff;

@@ -12,6 +12,7 @@ import { decodeText } from "../codec/text.ts";
 import { encodeWire } from "../codec/wire.ts";
 import type { ConsoleStart } from "../core/command.ts";
 import { Console, type ConsoleLine } from "../core/console.ts";
+import type { DaemonLimits } from "../core/limits.ts";
 import { compareListed, isWithin, type Name, type Path, printName, relativeTo } from "../core/name.ts";
 
 /** Who listens to one console. */
@@ -31,6 +32,7 @@ interface Kept {
 
 export class Consoles {
   readonly #maxSubscribers: number;
+  readonly #limits: Pick<DaemonLimits, "console-lines" | "consoles">;
   /** By printed name. */
   readonly #consoles: Map<string, Kept> = new Map();
   /** Those whose unikernel ended, the longest ago first. */
@@ -41,7 +43,8 @@ export class Consoles {
     this.#open(name, "active");
   }
 
-  constructor(maxSubscribers: number = usualSubscribers) {
+  constructor(limits: Pick<DaemonLimits, "console-lines" | "consoles">, maxSubscribers: number = usualSubscribers) {
+    this.#limits = limits;
     this.#maxSubscribers = maxSubscribers;
   }
 
@@ -65,7 +68,7 @@ export class Consoles {
     if (kept === undefined) return;
     kept.state = "ended";
     this.#ended.add(key);
-    while (this.#ended.size > maxEnded) this.#drop(this.#leastMissed());
+    while (this.#ended.size > this.#limits.consoles) this.#drop(this.#leastMissed());
   }
 
   /** Of the first-level delegate that has the most of what ended, what ended the longest ago: nobody crowds others out. */
@@ -120,7 +123,7 @@ export class Consoles {
     const key = printName(name);
     const known = this.#consoles.get(key);
     if (known === undefined) {
-      const kept: Kept = { name, console: new Console(), subscribers: new Set(), state };
+      const kept: Kept = { name, console: new Console(this.#limits["console-lines"]), subscribers: new Set(), state };
       this.#consoles.set(key, kept);
       return kept;
     }
@@ -159,6 +162,3 @@ function encodeLines(name: Name, lines: readonly ConsoleLine[]): Uint8Array {
 
 /** Subscribers of one console (as albatross): each costs a copy of every line. */
 const usualSubscribers = 5;
-
-/** Consoles kept of unikernels that are gone: each may hold half a megabyte. */
-const maxEnded = 100;

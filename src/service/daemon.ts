@@ -14,7 +14,9 @@ import { checkAdmission } from "../core/admission.ts";
 import { refusedBy } from "../core/audit.ts";
 import { allowedInLeaf, type ChainRequest, type Command, serviceOf } from "../core/command.ts";
 import { describeRefusal } from "../core/describe.ts";
+import type { DaemonLimits } from "../core/limits.ts";
 import { isWithin, type Name, sameName } from "../core/name.ts";
+import type { Refusal } from "../core/refusal.ts";
 import type { Request } from "../core/state.ts";
 import { type Asked, toldOf } from "../host/audit_ledger.ts";
 import type { AuditLog } from "../host/audit_log.ts";
@@ -26,12 +28,13 @@ import { Connection } from "./connection.ts";
 import { serveConsoles } from "./console_commands.ts";
 import type { Consoles } from "./consoles.ts";
 import type { EventLog } from "./event_log.ts";
+import { FairQueue } from "./fair_queue.ts";
 import { Live } from "./live.ts";
 import { localCommand } from "./local_command.ts";
 import type { Requests } from "./requests.ts";
 import type { Meter } from "./statistics.ts";
 import { StatisticsSession } from "./statistics_commands.ts";
-import { maxUpload, streams } from "./upload.ts";
+import { streams } from "./upload.ts";
 
 export interface Services {
   /** What the supervisor decides. */
@@ -47,11 +50,15 @@ export interface Services {
 export class Daemon {
   readonly #runner: () => Runner;
   readonly #services: Services;
+  readonly #limits: DaemonLimits;
+  readonly #queue: FairQueue;
   readonly #live = new Live();
 
-  constructor(runner: () => Runner, services: Services) {
+  constructor(runner: () => Runner, services: Services, limits: DaemonLimits) {
     this.#runner = runner;
     this.#services = services;
+    this.#limits = limits;
+    this.#queue = new FairQueue(limits, () => performance.now());
   }
 
   /** Ends what locks and revocations do not let in any more; called by the runner, and now and then: lists become stale. */
@@ -61,7 +68,7 @@ export class Daemon {
 
   /** vmmd.sock: one command after the other until one is answered with anything but a policy that was added. */
   async serveLocal(socket: Socket): Promise<void> {
-    const connection = new Connection(socket, maxUpload);
+    const connection = new Connection(socket, this.#limits.upload);
     for (;;) {
       const wire = await connection.message();
       if (wire === undefined) break;
@@ -165,13 +172,25 @@ export class Daemon {
       connection.fail(header, "the request is not what the chain says");
       return false;
     }
+    const end = await this.#queue.take(path[0] ?? "");
+    if (end === undefined) {
+      return this.#refuse(connection, header, request, { kind: "too-many-requests", limit: this.#limits.waiting });
+    }
+    // A subscription lasts as long as its client likes.
+    if (serviceOf(command) !== "daemon") end();
+    try {
+      return await this.#serveInTurn(connection, header, request, asked);
+    } finally {
+      if (serviceOf(command) === "daemon") end();
+    }
+  }
+
+  async #serveInTurn(connection: Connection, header: Header, request: ChainRequest, asked: Asked): Promise<boolean> {
+    const { command } = request;
+    const { name } = header;
     const whole: Request = { ...request, name };
     const barred = command.kind === "push-crl" ? undefined : checkAdmission(this.#runner().state, whole, Date.now());
-    if (barred !== undefined) {
-      this.#services.audit.note(asked.delegate, () => toldOf(asked, refusedBy(barred)));
-      connection.fail(header, describeRefusal(barred));
-      return command.kind !== "session" && !streams(request);
-    }
+    if (barred !== undefined) return this.#refuse(connection, header, request, barred);
     this.#live.enter(connection, header, whole);
     // Only that it is there: its commands follow.
     if (command.kind === "session") {
@@ -201,6 +220,14 @@ export class Daemon {
         return reply.ok || !streams(request);
       }
     }
+  }
+
+  /** @returns whether another request may follow */
+  #refuse(connection: Connection, header: Header, request: ChainRequest, refusal: Refusal): boolean {
+    const asked = askedByChain(request, header.name);
+    this.#services.audit.note(asked.delegate, () => toldOf(asked, refusedBy(refusal)));
+    connection.fail(header, describeRefusal(refusal));
+    return request.command.kind !== "session" && !streams(request);
   }
 
   /** A leaf's subscription to statistics; resolves when either side closes. */

@@ -159,6 +159,7 @@ async function readText(path: string): Promise<Result<string, FileError>> {
 function serve(endpoint: Endpoint, client: TlsClient, presented: Presented): Promise<void> {
   const prepared = prepareRequest(presented, endpoint.anchor, Date.now(), endpoint.known, endpoint.crls);
   if (!prepared.ok) return refuse(endpoint, client, prepared.error);
+  client.belong(prepared.value.name.path[0] ?? "");
   return prepared.value.kind === "session"
     ? holdSession(endpoint, client, prepared.value)
     : carryOut(endpoint, client, prepared.value);

@@ -4,14 +4,16 @@
  *
  * @module
  */
+import type { EndpointLimits } from "../core/limits.ts";
 import { err, ok, type Result } from "../core/result.ts";
 import { isRoot, takeActivated } from "../host/activation.ts";
 import type { Given, TlsServer } from "../host/tls.ts";
-import { tlsLimits } from "../host/tls_limits.ts";
+import { tlsLimitsOf } from "../host/tls_limits.ts";
 import { inheritedListener, isWorker, startWorkers, type WorkersError } from "../host/tls_workers.ts";
 import { type EndpointError, type EndpointOptions, startEndpoint } from "./endpoint.ts";
 
 export interface RunOptions extends Omit<EndpointOptions, "given" | "limits"> {
+  readonly limits: EndpointLimits;
   readonly workers: number;
   readonly inetd: boolean;
   readonly systemdSocketActivation: boolean;
@@ -32,10 +34,11 @@ export async function runEndpoint(options: RunOptions): Promise<Result<TlsServer
   const given = findGiven(options);
   if (!given.ok) return given;
   if (workers > 1 && !isWorker) return startWorkers(workers, given.value, log);
-  const { large, heavy } = tlsLimits;
+  const limits = tlsLimitsOf(options.limits);
+  const { large, heavy } = limits;
   // Memory is the machine's, whichever worker takes it.
-  const limits = { ...tlsLimits, large: share(large, workers), heavy: share(heavy, workers) };
-  return startEndpoint({ ...options, limits, ...(given.value === undefined ? {} : { given: given.value }) });
+  const shared = { ...limits, large: share(large, workers), heavy: share(heavy, workers) };
+  return startEndpoint({ ...options, limits: shared, ...(given.value === undefined ? {} : { given: given.value }) });
 }
 
 function findGiven({ inetd, systemdSocketActivation }: RunOptions): Result<Given | undefined, RunError> {
@@ -48,5 +51,5 @@ function findGiven({ inetd, systemdSocketActivation }: RunOptions): Result<Given
 }
 
 function share(total: number, workers: number): number {
-  return Math.max(1, Math.floor(total / workers));
+  return total === 0 ? 0 : Math.max(1, Math.floor(total / workers));
 }

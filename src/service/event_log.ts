@@ -11,6 +11,12 @@ import type { Connection } from "./connection.ts";
 export class EventLog {
   readonly #watchers: Set<{ readonly name: Name; readonly connection: Connection; readonly header: Header }> =
     new Set();
+  readonly #most: number;
+
+  /** @param most - who may watch of one first-level delegate, or of the root */
+  constructor(most: number) {
+    this.#most = most;
+  }
 
   tell(name: Name, time: number, happening: Happening): void {
     for (const watcher of this.#watchers) {
@@ -26,8 +32,8 @@ export class EventLog {
   /** Answers, and tells what happens at and below the name until either side closes. */
   async serve(connection: Connection, header: Header, name: Name): Promise<void> {
     const neighbours = [...this.#watchers].filter((other) => other.name.path[0] === name.path[0]);
-    if (neighbours.length >= maxWatchers) {
-      return connection.fail(header, `${maxWatchers} watch already, more are not let in`);
+    if (neighbours.length >= this.#most) {
+      return connection.fail(header, `${this.#most} watch already, more are not let in`);
     }
     connection.send(header, { kind: "success", success: { kind: "string", text: "subscribed" } });
     const watcher = { name, connection, header };
@@ -41,6 +47,3 @@ export class EventLog {
 function covers(watched: Name, name: Name): boolean {
   return watched.label === undefined ? isWithin(watched.path, name.path) : sameName(watched, name);
 }
-
-/** Of one first-level delegate, or of the root: every start and end is written to each of them. */
-const maxWatchers = 100;

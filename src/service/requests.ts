@@ -6,6 +6,7 @@
 import type { Header, Payload } from "../codec/wire.ts";
 import { outcomeOf } from "../core/audit.ts";
 import { describeRefusal } from "../core/describe.ts";
+import type { DaemonLimits } from "../core/limits.ts";
 import { printName } from "../core/name.ts";
 import type { ClientId, Effect, Event, Reply, Request } from "../core/state.ts";
 import { type Asked, toldOf } from "../host/audit_ledger.ts";
@@ -16,7 +17,7 @@ import type { Runner } from "../host/runner.ts";
 import type { Connection } from "./connection.ts";
 import { sendContent } from "./download.ts";
 import { readPushed } from "./revocation_list.ts";
-import { maxWaiting, Turns, turnOf } from "./turns.ts";
+import { Turns, turnOf } from "./turns.ts";
 import { nothing, uploadOf } from "./upload.ts";
 
 /** A request, and where its reply goes. */
@@ -44,11 +45,14 @@ export class Requests {
   readonly #audit: AuditLog;
   readonly #log: Log;
   readonly #waiting: Map<ClientId, Waiting> = new Map();
-  readonly #downloads = new Turns(maxWaiting);
+  readonly #limits: DaemonLimits;
+  readonly #large: Turns;
   #clients = 0;
 
-  constructor(runner: () => Runner, audit: AuditLog, log: Log) {
+  constructor(runner: () => Runner, limits: DaemonLimits, audit: AuditLog, log: Log) {
     this.#runner = runner;
+    this.#limits = limits;
+    this.#large = new Turns(limits["downloads-waiting"]);
     this.#audit = audit;
     this.#log = log;
   }
@@ -80,9 +84,12 @@ export class Requests {
     const { connection, header, request, asked } = asking;
     const whose = turnOf(request);
     if (whose === undefined) return this.#answer(asking);
-    const end = await this.#downloads.take(whose);
+    const end = await this.#large.take(whose);
     if (end === undefined) {
-      const reply: Reply = { ok: false, refusal: { kind: "too-many-downloads", limit: maxWaiting } };
+      const reply: Reply = {
+        ok: false,
+        refusal: { kind: "too-many-downloads", limit: this.#limits["downloads-waiting"] },
+      };
       this.#note(asked, reply);
       connection.send(header, replyPayload(reply));
       return reply;
@@ -100,7 +107,7 @@ export class Requests {
     const { connection, header, request, asked, imageFollows = false } = asking;
     this.#clients += 1;
     const client = this.#clients;
-    const upload = uploadOf(connection, request.command, imageFollows);
+    const upload = uploadOf(connection, request.command, imageFollows, this.#limits.upload);
     const replied = new Promise<Reply>((answer) => {
       this.#waiting.set(client, { answer, asked, upload, connection, header });
     });

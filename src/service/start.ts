@@ -9,6 +9,7 @@ import { join, resolve } from "node:path";
 import { decodeUnikernel } from "../codec/record.ts";
 import { boot } from "../core/boot.ts";
 import { describeHappening } from "../core/describe.ts";
+import { type DaemonLimits, usualDaemonLimits } from "../core/limits.ts";
 import type { TenderKind } from "../core/manifest.ts";
 import { printName } from "../core/name.ts";
 import { trialTime } from "../core/restart.ts";
@@ -56,6 +57,8 @@ export interface DaemonOptions extends MetricsOptions {
   readonly dropPath?: boolean;
   /** Who may follow one console at once; absent: as many as in albatross. */
   readonly maxSubscribers?: number;
+  /** Absent: the usual ones. */
+  readonly limits?: DaemonLimits;
   /** Milliseconds from one measurement of the guests to the next; absent: ten seconds, as albatross. */
   readonly interval?: number;
   /** Absent: those of core/revocation. */
@@ -123,7 +126,7 @@ async function begin(
   const left = await findLeft(tmpdir);
   if (!left.ok) return err({ step: "looking for guests of an earlier daemon", error: left.error });
   const stored = { ...readStored(store, log), blocks: blocks.value.devices };
-  const first = boot(host.value, stored, left.value.map(foundOf), options.revocation);
+  const first = boot(host.value, stored, left.value.map(foundOf), options.revocation, limitsOf(options));
   const audit = await openAudit(options, store);
   if (!audit.ok) return err({ step: "reading the key of the audit log", error: audit.error });
   const { runner, daemon, launcher, meter, sampler } = assemble(
@@ -172,10 +175,11 @@ function assemble(
   left: readonly Left[],
 ): Assembled {
   const { dbdir, tmpdir, tenders, allowTcg, cage, grace, dropPath = true, log } = options;
-  const consoles = new Consoles(options.maxSubscribers);
-  const events = new EventLog();
+  const limits = limitsOf(options);
+  const consoles = new Consoles(limits, options.maxSubscribers);
+  const events = new EventLog(limits.watchers);
   const sampler = new Sampler();
-  const meter = new Meter(sampler, log);
+  const meter = new Meter(sampler, log, limits["statistics-subscribers"]);
   const collectors = new Collectors(log);
   const launcher = new Launcher(left, {
     ...{ dbdir, tmpdir, cage, grace, dropPath, log },
@@ -191,7 +195,7 @@ function assemble(
     },
   });
   const preparer = new Preparer(dbdir, { dbdir, offered: tenders, allowTcg, caged: cage });
-  const requests = new Requests(() => runner, audit, log);
+  const requests = new Requests(() => runner, limits, audit, log);
   const runner: Runner = new Runner(
     {
       dbdir,
@@ -211,7 +215,7 @@ function assemble(
     state,
   );
   const readers = new AuditReaders(audit, () => runner.flush());
-  const daemon = new Daemon(() => runner, { requests, consoles, events, meter, collectors, audit, readers });
+  const daemon = new Daemon(() => runner, { requests, consoles, events, meter, collectors, audit, readers }, limits);
   return { runner, daemon, launcher, meter, sampler };
 }
 
@@ -241,9 +245,10 @@ function tell(
 
 /** @param ready - who connects before is served then */
 async function listen(
-  { tmpdir, activated = [], log }: DaemonOptions,
+  options: DaemonOptions,
   ready: Promise<Daemon>,
 ): Promise<Result<readonly Listener[], StartError>> {
+  const { tmpdir, activated = [], log } = options;
   const open: Listener[] = [];
   for (const [name, one] of Object.entries(services)) {
     const accept = (socket: Socket): void =>
@@ -254,7 +259,7 @@ async function listen(
           socket.destroy();
         });
     const path = join(tmpdir, "util", `${name}.sock`);
-    const listener = await listenUnix(path, maxConnections, accept, findActivated(activated, name)?.fd);
+    const listener = await listenUnix(path, limitsOf(options).connections, accept, findActivated(activated, name)?.fd);
     if (!listener.ok) {
       await Promise.all(open.map((socket) => socket.close()));
       return err({ step: `listening on ${name}.sock`, error: listener.error });
@@ -262,6 +267,10 @@ async function listen(
     open.push(listener.value);
   }
   return ok(open);
+}
+
+function limitsOf({ limits = usualDaemonLimits }: DaemonOptions): DaemonLimits {
+  return limits;
 }
 
 /** What each of the sockets is for. */
@@ -276,6 +285,3 @@ const defaultInterval = 10_000;
 
 /** Milliseconds: so long after a revocation list has become stale, whoever is still connected goes. */
 const recheckInterval = 60_000;
-
-/** Connections of one socket at once: as many as the endpoint lets in, and a host's own tools. */
-const maxConnections = 4096;

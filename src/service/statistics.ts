@@ -35,6 +35,7 @@ interface Subscriptions {
 export class Meter {
   readonly #sampler: Sampler;
   readonly #log: Log;
+  readonly #most: number;
   #timer: NodeJS.Timeout | undefined;
   /** By printed name. */
   readonly #watched: Map<string, Watched> = new Map();
@@ -43,9 +44,11 @@ export class Meter {
   readonly #sinks: Sink[] = [];
   #measuring = false;
 
-  constructor(sampler: Sampler, log: Log) {
+  /** @param most - subscribers of one name */
+  constructor(sampler: Sampler, log: Log, most: number) {
     this.#sampler = sampler;
     this.#log = log;
+    this.#most = most;
   }
 
   /** @param interval - milliseconds from one measurement to the next */
@@ -82,7 +85,7 @@ export class Meter {
     const { subscribers } = this.#subscriptions.get(key) ?? { subscribers: new Set() };
     this.#subscriptions.set(key, { name, subscribers });
     const [first] = subscribers;
-    if (subscribers.size >= maxSubscribers && first !== undefined) {
+    if (subscribers.size >= this.#most && first !== undefined) {
       subscribers.delete(first);
       first.close();
     }
@@ -155,9 +158,6 @@ export class Meter {
     if (subscribers?.size === 0) this.#subscriptions.delete(key);
   }
 }
-
-/** Subscribers of one name: each costs a message for every unikernel at every interval. */
-const maxSubscribers = 16;
 
 /** Processes measured at once: these take 3 ms, in which nothing else is done. */
 const batchSize = 32;

@@ -2,20 +2,20 @@
  * Turns: of those who share a key, one at a time, and only so many who wait.
  *
  * A reply that is a whole image is in memory until its client has read it, and
- * costs a CPU while it is compressed: of one delegate's there is one.
+ * costs a CPU while it is compressed; a block device that is filled takes its size
+ * on the disk once more: of one delegate's there is one of each.
  *
  * @module
  */
 import type { Request } from "../core/state.ts";
 
-/** Whose turn a request takes, where its reply is large: its first-level delegate's; local clients share one. */
+/** Whose turn a request takes, where it is large: its first-level delegate's; local clients share one for downloads. */
 export function turnOf({ command, levels }: Request): string | undefined {
+  const whose = levels[0]?.label ?? "";
+  if (command.kind === "block-set") return levels.length === 0 ? undefined : `fill ${whose}`;
   const large = command.kind === "unikernel-get" || (command.kind === "block-dump" && command.form === "old");
-  return large ? (levels[0]?.label ?? "") : undefined;
+  return large ? `send ${whose}` : undefined;
 }
-
-/** Downloads of one delegate that wait for the one before; each costs its connection and no more. */
-export const maxWaiting = 8;
 
 export class Turns {
   readonly #most: number;

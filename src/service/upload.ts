@@ -7,12 +7,16 @@ import type { ChainRequest, Command } from "../core/command.ts";
 import type { Upload } from "../host/preparer.ts";
 import type { Connection } from "./connection.ts";
 
-/** What comes with a command: in its frame, or in the stream behind it. */
-export function uploadOf({ inbox }: Connection, command: Command, imageFollows: boolean): Upload {
+/**
+ * What comes with a command: in its frame, or in the stream behind it.
+ *
+ * @param most - bytes of an image as it arrives
+ */
+export function uploadOf({ inbox }: Connection, command: Command, imageFollows: boolean, most: number): Upload {
   switch (command.kind) {
     case "unikernel-create": {
       const { compressed, bytes } = command.image;
-      return { compressed, bytes: imageFollows ? inbox.chunks(maxUpload) : once(bytes) };
+      return { compressed, bytes: imageFollows ? inbox.chunks(most) : once(bytes) };
     }
     case "block-set": {
       const { compressed, data } = command;
@@ -35,9 +39,3 @@ async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
 }
 
 export const nothing: Upload = { compressed: false, bytes: once(new Uint8Array(0)) };
-
-/**
- * Largest frame or stream with an image, bytes. The largest unikernels are some
- * tens of megabytes; what is read of a frame is held until its image is stored.
- */
-export const maxUpload: number = 512 * 1024 * 1024;

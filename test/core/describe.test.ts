@@ -95,6 +95,7 @@ const refusals: OneOfEach<Refusal> = {
     cause: { kind: "ended-at-once", status: { kind: "signalled", signal: 11 } },
     outcome: "old-runs",
   },
+  "too-many-requests": { kind: "too-many-requests", limit: 1111 },
   "too-many-downloads": { kind: "too-many-downloads", limit: 8 },
   "host-failed": { kind: "host-failed", doing: "making a tap device", problem: "no such bridge" },
 };

@@ -1,34 +1,88 @@
 import { expect, test } from "vitest";
-import { Admission, isLoopback, tlsLimits } from "../../src/host/tls_limits.ts";
+import { Admission, isLoopback, type Place, tlsLimits } from "../../src/host/tls_limits.ts";
 
 const limits = { ...tlsLimits, pending: 3, pendingPerAddress: 2, connections: 5, connectionsPerAddress: 3 };
 
+/** An admission whose clock stands still until it is moved, and what it ended. */
+function opened(changes: Partial<typeof limits> = {}): {
+  readonly ended: string[];
+  enter(address: string, name?: string): Place | undefined;
+  wait(milliseconds: number): void;
+} {
+  let now = 0;
+  const ended: string[] = [];
+  const admission = new Admission({ ...limits, ...changes }, () => now);
+  return {
+    ended,
+    enter: (address, name = address) => admission.admit(address, () => ended.push(name)),
+    wait: (milliseconds) => {
+      now += milliseconds;
+    },
+  };
+}
+
 test("Admission bounds pending handshakes in total and by address", () => {
-  const admission = new Admission(limits);
-  const first = admission.admit("192.0.2.1");
+  const { enter, ended } = opened();
+  const first = enter("192.0.2.1");
   expect(first).toBeDefined();
-  expect(admission.admit("192.0.2.1")).toBeDefined();
-  expect(admission.admit("192.0.2.1")).toBeUndefined();
-  expect(admission.admit("192.0.2.2")).toBeDefined();
-  expect(admission.admit("192.0.2.3")).toBeUndefined();
+  expect(enter("192.0.2.1")).toBeDefined();
+  expect(enter("192.0.2.1")).toBeUndefined();
+  expect(enter("192.0.2.2")).toBeDefined();
+  expect(enter("192.0.2.3")).toBeUndefined();
   first?.settle(false);
   first?.settle(false);
-  expect(admission.admit("192.0.2.1")).toBeDefined();
-  expect(admission.admit("192.0.2.4")).toBeUndefined();
+  expect(enter("192.0.2.1")).toBeDefined();
+  expect(enter("192.0.2.4")).toBeUndefined();
+  expect(ended).toEqual([]);
 });
 
-test("Admission bounds connections in total and by address, and counts each leaving once", () => {
-  const admission = new Admission(limits);
-  const places = ["a", "a", "a"].map((address) => admission.admit(address));
+test("Admission ends a slow handshake for a new one: of the same address, or of the one with most", () => {
+  const { enter, ended, wait } = opened();
+  enter("a", "a1");
+  wait(1);
+  enter("a", "a2");
+  wait(998);
+  expect(enter("a", "a3")).toBeUndefined();
+  wait(1);
+  expect(enter("a", "a3")).toBeDefined();
+  expect(ended).toEqual(["a1"]);
+  enter("b", "b1");
+  wait(1);
+  expect(enter("c", "c1")).toBeDefined();
+  expect(ended).toEqual(["a1", "a2"]);
+});
+
+test("Admission bounds strangers' connections by address, and counts each leaving once", () => {
+  const { enter } = opened();
+  const places = ["a", "a", "a"].map((address) => enter(address));
   expect(places.map((place) => place !== undefined)).toEqual([true, true, false]);
   for (const place of places) place?.settle(false);
-  const third = admission.admit("a");
+  const third = enter("a");
   third?.settle(false);
-  expect(admission.admit("a")).toBeUndefined();
+  expect(enter("a")).toBeUndefined();
   third?.leave();
   third?.leave();
-  expect(admission.admit("a")).toBeDefined();
-  expect(admission.admit("a")).toBeUndefined();
+  expect(enter("a")).toBeDefined();
+  expect(enter("a")).toBeUndefined();
+});
+
+test("Admission gives a delegate what is free, and ends his idlest for another where nothing is", () => {
+  const { enter, ended } = opened({ pending: 100, pendingPerAddress: 100 });
+  const eve = ["e1", "e2", "e3", "e4"].map((name, index) => {
+    const place = enter(`address${index}`, name);
+    place?.settle(false);
+    place?.belong("eve");
+    return place;
+  });
+  eve[0]?.touch();
+  const bob = enter("address0", "b1");
+  bob?.settle(false);
+  bob?.belong("bob");
+  expect(ended).toEqual([]);
+  expect(enter("address9")).toBeDefined();
+  expect(ended).toEqual(["e2"]);
+  expect(enter("address8")).toBeDefined();
+  expect(ended).toEqual(["e2", "e3"]);
 });
 
 test.for([
@@ -39,9 +93,9 @@ test.for([
   ["::ffff:192.0.2.1", "192.0.2.1", true],
   ["::ffff:192.0.2.1", "::ffff:192.0.2.2", false],
 ] as const)("Admission counts %s and %s as one client: %j", ([one, other, same]) => {
-  const admission = new Admission({ ...limits, pendingPerAddress: 1 });
-  expect(admission.admit(one)).toBeDefined();
-  expect(admission.admit(other) === undefined).toBe(same);
+  const { enter } = opened({ pendingPerAddress: 1 });
+  expect(enter(one)).toBeDefined();
+  expect(enter(other) === undefined).toBe(same);
 });
 
 test.for([

@@ -1,7 +1,6 @@
 import { createConnection, type Socket } from "node:net";
 import { connect, type TLSSocket } from "node:tls";
 import { expect, test } from "vitest";
-import { tlsLimits } from "../../src/host/tls_limits.ts";
 import { ask, dial, hold, type Lab, openDescriptors, openLab, until } from "./endpoint_lab.ts";
 
 /** FULMAR_FUZZ_RUNS=1200 makes more than 10,000 rude clients of them. */
@@ -113,14 +112,18 @@ test("reference bug 21: a slow handshake is ended, however its bytes drip", asyn
   expect(Date.now() - start).toBeGreaterThan(200);
 });
 
-test("reference bug 21: an address with too many handshakes or connections gets no more, until some are gone", async () => {
-  const lab = await openLab({ limits: { ...tlsLimits, pendingPerAddress: 5 } });
+test("reference bug 21: an address that takes all its handshakes and is silent loses the oldest to the next client", async () => {
+  const lab = await openLab({ limits: { pendingPerAddress: 5 } });
   const leaf = hold({ profile: "client", name: "x", issuer: lab.pki.alice, command: info });
   const waiting = await Promise.all([0, 1, 2, 3, 4].map(() => connected(lab.port)));
-  await expect(ask(lab.port, [leaf, lab.pki.alice])).rejects.toThrow(/disconnected|ECONNRESET/);
+  for (let tries = 0; ; tries++) {
+    const kind = await ask(lab.port, [leaf, lab.pki.alice]).then(
+      (answer) => answer.payload.kind,
+      () => "refused",
+    );
+    if (kind === "success") break;
+    expect(tries).toBeLessThan(100);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
   for (const socket of waiting) socket.destroy();
-  await until(() => waiting.every((socket) => socket.closed), "they are gone");
-  await new Promise((resolve) => setTimeout(resolve, 50));
-  const answer = await ask(lab.port, [leaf, lab.pki.alice]);
-  expect(answer.payload.kind).toBe("success");
-});
+}, 60_000);
