@@ -74,6 +74,7 @@ function levelOf(refusal: Refusal): Path | undefined {
     case "cpuids-not-allowed":
     case "bridges-not-allowed":
     case "too-many-delegations":
+    case "policy-outdated":
     case "not-permitted":
     case "locked":
     case "held":
