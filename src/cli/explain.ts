@@ -7,6 +7,7 @@ import { type Command as CommanderCommand, Option } from "commander";
 import type { Command } from "../core/command.ts";
 import { addBlock } from "./block.ts";
 import { addConsole, addLog } from "./console.ts";
+import { type ChainOptions, explainFile } from "./explain_chain.ts";
 import { failure } from "./failure.ts";
 import { addPolicy } from "./policy.ts";
 import { sayExplanation } from "./print_explanation.ts";
@@ -18,7 +19,17 @@ import { addUnikernel } from "./unikernel.ts";
 export function addExplain(program: CommanderCommand, session: Session): void {
   const explain = program
     .command("explain")
-    .description("tell what would become of a command, level by level, and do nothing (fulmar servers only)");
+    .description("tell what would become of a command, level by level, and do nothing (fulmar servers only)")
+    .option("--chain <file>", "in place of a command: certificates, from the command's upwards; no server is asked")
+    .option("--anchor <file>", "with --chain: the authority that a server is started with", "cacert.pem")
+    .option("--json", "print one JSON value in place of lines");
+  explain.action(async ({ chain, ...options }: Partial<ChainOptions> & Pick<ChainOptions, "anchor">) =>
+    session.finish(
+      chain === undefined
+        ? failure("usage", "there is nothing to explain", "give a command behind it, or certificates with --chain")
+        : await explainFile(session.environment, { ...options, chain }),
+    ),
+  );
   for (const add of families) add(explain, explaining(explain, session));
   for (const command of explain.commands) {
     command.addOption(new Option("--json", "print one JSON value in place of lines"));
@@ -36,7 +47,7 @@ function explaining(explain: CommanderCommand, session: Session): Session {
   return { ...session, send };
 
   function question({ name, command, options }: Request): Request {
-    const json = explain.commands.some((one) => one.opts<{ readonly json?: boolean }>().json === true);
+    const json = [explain, ...explain.commands].some((one) => one.opts<{ readonly json?: boolean }>().json === true);
     return {
       name,
       command: { kind: "explain", command: bare(command) },

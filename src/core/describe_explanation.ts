@@ -26,7 +26,7 @@ export function describeRoom({ resource, left, path }: Room): string {
 export function describeUnchecked(what: Unchecked): string {
   switch (what) {
     case "usage":
-      return "what is used and what exists, which only the server knows";
+      return "what is used, exists, is locked or revoked, which only the server knows";
     case "image":
       return "the image";
     case "devices":

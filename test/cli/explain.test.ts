@@ -88,3 +88,66 @@ test("explain asks a daemon of this machine, also of policies and consoles", asy
   expect((await local("block")).stdout).toBe("host [unikernel: :]: no block devices\n");
   expect((await local("explain destroy alice:web")).stderr).toContain("unikernel alice:web not found\n");
 });
+
+/** A chain of alice, of whom nothing more is permitted, bob, and what he asks for; alice.pem may be made to be over. */
+async function makeChain(ask: string, permit = "info,create"): Promise<string> {
+  const folder = temporaryFolder();
+  writeFileSync(join(folder, "hello.spt"), readGuest("hello.spt"));
+  for (const line of [
+    "generate ca db",
+    `add-policy --csr alice 2 --mem 128 --bridge service --permit ${permit}`,
+    "sign cacert.pem db ca.key alice.req",
+    "add-policy --csr bob 2 --mem 64 --bridge service",
+    "sign alice.pem db alice.key bob.req",
+    ask,
+    "sign bob.pem db bob.key hello.req",
+  ]) {
+    const { status, stderr } = await say(line.split(" "), folder);
+    if (status !== 0) throw new Error(`${line}: ${stderr}`);
+  }
+  return folder;
+}
+
+const explainChain = "explain --chain hello.pem".split(" ");
+
+test("explain tells from files what each certificate says and what would be decided, but for what is used", async () => {
+  const folder = await makeChain("create --csr hello hello.spt --mem 64");
+  const { status, stdout, stderr } = await say(explainChain, folder);
+  expect([status, stderr]).toEqual([0, ""]);
+  const lines = stdout.replace(times, "").split("\n");
+  expect(lines[0]).toBe("certificate 1: /CN=hello");
+  expect(lines[1]).toMatch(/^ {2}unikernel create .* 64 MB memory/);
+  expect(lines.slice(2)).toEqual([
+    "certificate 2: /CN=bob",
+    "  policy add policy: 2 unikernels 0 CPUids 64 MB memory no block, bridges: service",
+    "certificate 3: /CN=alice",
+    "  policy add policy: 2 unikernels 0 CPUids 128 MB memory no block, bridges: service",
+    "  permits info, create only",
+    "the authority: /CN=ca",
+    "host [unikernel: alice:bob:hello]: unikernel-create would be done",
+    "alice:",
+    "  policy: 2 unikernels 0 CPUids 128 MB memory no block, bridges: service",
+    "  permits info, create only",
+    "alice:bob:",
+    "  policy: 2 unikernels 0 CPUids 64 MB memory no block, bridges: service",
+    expect.stringMatching(/^not checked: what is used, exists, is locked or revoked, which only the server knows, /),
+    "",
+  ]);
+});
+
+test("explain tells from files that a chain is not permitted its command, or is over", async () => {
+  const folder = await makeChain("destroy --csr hello", "info,destroy");
+  expect((await say(explainChain, folder)).status).toBe(0);
+  const late = await say([...explainChain, "--json"], folder, Date.now() + 2 * 86_400_000);
+  expect([late.status, JSON.parse(late.stdout).refused.kind]).toEqual([116, "chain"]);
+  expect(late.stderr).toMatch(/^error: a server would not take these certificates: certificate 1 was valid until /);
+  expect((await say(explainChain, folder, Date.now() + 400 * 86_400_000)).stdout).toMatch(/CN=alice .*\(expired\)\n/);
+  const wrong = await say("explain --chain bob.pem".split(" "), folder);
+  expect(wrong.stderr).toContain("the first certificate is an authority's, a command needs one of its own\n");
+});
+
+test("124: explain of nothing", async () => {
+  expect((await say(["explain"], temporaryFolder())).stderr).toBe(
+    "error: there is nothing to explain\nhint: give a command behind it, or certificates with --chain\n",
+  );
+});
