@@ -4,6 +4,7 @@ import type { Command } from "commander";
 import { expect, test } from "vitest";
 import { createDaemonProgram } from "../../src/cli/daemon_options.ts";
 import { createEndpointProgram } from "../../src/cli/endpoint_options.ts";
+import { daemonLimits, endpointLimits } from "../../src/core/limits.ts";
 import { say } from "../cli/terminal.ts";
 import { temporaryFolder } from "../host/folder.ts";
 
@@ -35,20 +36,13 @@ test.for(limits)("the limit %s of docs/threats.md is %d in %s", ([name, value, f
   expect(actual).toBe(value);
 });
 
-test("each limit that docs/threats.md names by its constant is in the source, and among its limits or the TLS server's", () => {
+test("each limit that docs/threats.md names by its constant is among its limits, the others are in docs/limits.md", () => {
   const named = quoted(text).filter((word) => /^(max[A-Z]\w+|per[A-Z]\w+)$/.test(word));
   expect(named.filter((name) => !limits.some(([known]) => known === name))).toEqual([]);
-  for (const field of [
-    "pending",
-    "pendingPerAddress",
-    "handshake",
-    "connections",
-    "connectionsPerAddress",
-    "large",
-    "heavy",
-  ]) {
-    expect(quoted(text)).toContain(field);
-    expect(source("src/host/tls_limits.ts")).toMatch(new RegExp(`^ {2}${field}: [\\d_]+,$`, "m"));
+  const movable = [...Object.keys(endpointLimits), ...Object.keys(daemonLimits)];
+  for (const name of ["handshakes", "connections", "large-handshakes", "delegations", "rate", "watchers"]) {
+    expect(quoted(text)).toContain(name);
+    expect(movable).toContain(name);
   }
 });
 
