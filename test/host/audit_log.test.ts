@@ -1,3 +1,4 @@
+import { execFileSync, spawnSync } from "node:child_process";
 import { cpSync } from "node:fs";
 import { join } from "node:path";
 import fc from "fast-check";
@@ -16,7 +17,7 @@ import { readSegments } from "../../src/host/audit_store.ts";
 import { type Change, openStore, type Store } from "../../src/host/store.ts";
 import { checkStore } from "../../src/service/verify_audit.ts";
 import type { AuditVerdict } from "../../src/x509/audit_chain.ts";
-import { expectOk, name, temporaryFolder } from "./folder.ts";
+import { expectOk, isRoot, name, temporaryFolder } from "./folder.ts";
 
 vi.setConfig({ testTimeout: 60_000 });
 
@@ -146,6 +147,38 @@ test("AuditLog loses nothing to a transaction that fails: what was told goes wit
   log.tell(told(2));
   expectOk(await store.commit([]));
   expect(counts(store)).toEqual([1, 2]);
+  expect(check(store).faults).toEqual([]);
+});
+
+test("on a full disk removals go on, each with its entry, and what changed nothing is counted", {
+  skip: !isRoot,
+}, async () => {
+  const dbdir = temporaryFolder();
+  execFileSync("mount", ["-t", "tmpfs", "-o", "size=12m", "none", dbdir]);
+  onTestFinished(() => {
+    execFileSync("umount", ["--lazy", dbdir]);
+  });
+  const { store, log } = await begin(plenty, dbdir);
+  for (let at = 0; at < 30; at++) {
+    log.tell(told(at));
+    expectOk(await store.commit([{ table: "policy", key: `p${at}`, value: Buffer.alloc(1000) }]));
+  }
+  spawnSync("dd", ["if=/dev/zero", `of=${join(dbdir, "filler")}`, "bs=64k"], { stdio: "ignore" });
+  let refused = false;
+  for (let at = 0; at < 200 && !refused; at++) {
+    refused = !(await store.commit([{ table: "policy", key: `x${at}`, value: Buffer.alloc(20_000) }])).ok;
+  }
+  expect(refused).toBe(true);
+  for (let at = 0; at < 90; at++) log.note("alice", () => told(1));
+  expect((await store.commit([])).ok).toBe(false);
+  for (let at = 0; at < 30; at++) {
+    log.tell(told(2000 + at));
+    expectOk(await store.commit([{ table: "policy", key: `p${at}` }]));
+  }
+  expect(counts(store).filter((count) => count >= 2000)).toEqual(Array.from({ length: 30 }, (_, at) => 2000 + at));
+  execFileSync("rm", [join(dbdir, "filler")]);
+  expectOk(await store.commit([]));
+  expect(counts(store).at(-1)).toBe(90);
   expect(check(store).faults).toEqual([]);
 });
 
