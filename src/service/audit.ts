@@ -135,8 +135,8 @@ function rest(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }
 
-/** Of one first-level delegate at once: each costs what 3,000 entries take, and a millisecond's work at a time. */
-const maxReaders = 8;
+/** Of one first-level delegate at once: each takes its turn of some milliseconds, again and again. */
+const maxReaders = 4;
 
-/** Segments that are read before others have their turn: at most 3,200 entries. */
-const atOnce = 32;
+/** Segments that are read before others have their turn: at most 800 entries, of some 8 µs each. */
+const atOnce = 8;
