@@ -29,7 +29,7 @@ export function describeRefusal(refusal: Refusal): string {
     case "policy-exceeds":
       return `the policy of ${describePath(refusal.path)} is more than the one of ${describePath(refusal.above)} above it: ${describeExcess(refusal.excess)}`;
     case "too-many-delegations":
-      return `${describePath(refusal.path)} has delegated ${refusal.limit} times already, and every one of these delegations is in use`;
+      return `${describePath(refusal.path)} has delegated ${refusal.limit} times already, and every one of these delegations is in use: one must be removed, or what is below it destroyed`;
     case "policy-outdated":
       return `the policy of ${describePath(refusal.path)} in this certificate is out of date, ${refusal.seconds} seconds older than one that was in force there or beside it: have the certificate issued again`;
     case "policy-not-found":
@@ -45,7 +45,7 @@ export function describeRefusal(refusal: Refusal): string {
     case "too-many-requests":
       return `${refusal.limit} requests of the same delegate wait for their turn already, try again later`;
     case "shutting-down":
-      return "the daemon is shutting down";
+      return "the daemon is shutting down, try again once it is back";
     case "host-failed":
       return `${refusal.doing}: ${refusal.problem}`;
     default:
@@ -79,11 +79,11 @@ function describeThing(refusal: Exclude<Refusal, { kind: AboutPolicies }>): stri
     case "unikernel-not-found":
       return `unikernel ${printName(refusal.name)} not found`;
     case "block-exists":
-      return `block device ${printName(refusal.name)} exists already`;
+      return `block device ${printName(refusal.name)} exists already: give another name, or remove it first`;
     case "block-not-found":
       return `block device ${printName(refusal.name)} not found`;
     case "block-in-use":
-      return `block device ${printName(refusal.name)} is in use by unikernel ${printName(refusal.by)}`;
+      return `block device ${printName(refusal.name)} is in use by unikernel ${printName(refusal.by)}, which must be destroyed, or restarted without it`;
     case "block-busy":
       return `block device ${printName(refusal.name)} is just being made, filled or removed, try again once that is done`;
     case "block-twice":

@@ -24,15 +24,15 @@ export function describePathError(error: PathError): string {
     case "not-issued-by-next":
       return `certificate ${error.at + 1} is not issued by the one after it: the chain must be complete, in order, and nothing else`;
     case "signature-wrong":
-      return `the signature of certificate ${error.at + 1} is not by the one after it`;
+      return `the signature of certificate ${error.at + 1} is not by the one after it: that one has another key, or one of the two was changed`;
     case "algorithm-unsupported":
       return `certificate ${error.at + 1} is signed with an algorithm that is not supported`;
     case "key-weak":
-      return `the key of certificate ${error.at + 1} is too weak or of a kind that is not supported`;
+      return `the key of certificate ${error.at + 1} is too weak or of a kind that is not supported: Ed25519, P-256, P-384, P-521, and RSA of 2048 to 8192 bits are`;
     case "not-yet-valid":
-      return `certificate ${error.at + 1} is not valid before ${time(error.notBefore)}, now is ${time(error.now)}`;
+      return `certificate ${error.at + 1} is not valid before ${time(error.notBefore)}, now is ${time(error.now)}: it is early, or a clock is wrong`;
     case "expired":
-      return `certificate ${error.at + 1} was valid until ${time(error.notAfter)}, now is ${time(error.now)}`;
+      return `certificate ${error.at + 1} was valid until ${time(error.notAfter)}, now is ${time(error.now)}: its issuer must sign a new one`;
     case "extension-unhandled":
       return `certificate ${error.at + 1} has the extension ${error.oid}, which cannot be honoured`;
     case "key-identifier-missing":

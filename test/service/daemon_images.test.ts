@@ -155,7 +155,9 @@ guestTest("reference bug 8: a block device is attached once, to one unikernel", 
   const add: Command = { kind: "block-add", size: 1, form: "current" };
   await place.start();
   expect(await place.ask("alice:storage", add)).toBe("added block device");
-  expect(await place.ask("alice:storage", add)).toBe("refused: block device alice:storage exists already");
+  expect(await place.ask("alice:storage", add)).toBe(
+    "refused: block device alice:storage exists already: give another name, or remove it first",
+  );
   expect(await place.ask("alice:none", { kind: "block-remove" })).toBe("refused: block device alice:none not found");
   const blocks = [{ name: "storage" }];
   const twice = [{ name: "storage" }, { name: "other", device: "storage" }];
@@ -170,7 +172,8 @@ guestTest("reference bug 8: a block device is attached once, to one unikernel", 
   expect((await place.info("alice:vm"))?.blocks).toEqual([
     { unikernelDevice: "storage", hostDevice: "storage", sectorSize: 512, size: 1 },
   ]);
-  const inUse = "refused: block device alice:storage is in use by unikernel alice:vm";
+  const inUse =
+    "refused: block device alice:storage is in use by unikernel alice:vm, which must be destroyed, or restarted without it";
   expect(await place.ask("alice:storage", { kind: "block-remove" })).toBe(inUse);
   expect(await place.ask("alice:second", create(image, { blocks }))).toBe(inUse);
   expect(await place.ask("alice:vm", create(image, { blocks }, { replace: true }))).toBe("created unikernel");

@@ -79,7 +79,11 @@ test("no certificate, another authority's, an expired one and one too early are 
   const { alice, root } = lab.pki;
   await expectRefusal(lab, [], "no certificate was sent besides the authority's own");
   const stranger = hold({ name: "root" });
-  await expectRefusal(lab, [leafOf(stranger, "x")], "the signature of certificate 1 is not by the one after it");
+  await expectRefusal(
+    lab,
+    [leafOf(stranger, "x")],
+    "the signature of certificate 1 is not by the one after it: that one has another key, or one of the two was changed",
+  );
   const past = Date.UTC(2026, 0);
   const expired = hold({ profile: "client", name: "x", issuer: alice, command: info, notBefore: past, notAfter: past });
   const late = await ask(lab.port, [expired, alice]);
@@ -115,7 +119,7 @@ test("reference bug N1: a forged, expired intermediate before the real one is re
   const signed = await ask(lab.port, [leafOf(alice, "x"), fresh]);
   expect(signed.payload).toEqual({
     kind: "failure",
-    text: "the signature of certificate 2 is not by the one after it",
+    text: "the signature of certificate 2 is not by the one after it: that one has another key, or one of the two was changed",
   });
   expect(lab.asked).toEqual([]);
 });
