@@ -7,7 +7,7 @@
  * @module
  */
 import type { Command } from "./command.ts";
-import { checkLocked, type Locks } from "./lock.ts";
+import { type Asker, checkLocked, type Locks } from "./lock.ts";
 import type { Path } from "./name.ts";
 import { checkPermission } from "./permission.ts";
 import type { Refusal } from "./refusal.ts";
@@ -22,10 +22,17 @@ export interface Gates {
 
 /** @param now - ms since the Unix epoch */
 export function checkAdmission({ locks, revocation }: Gates, request: Request, now: number): Refusal | undefined {
+  return (
+    (locks && checkLocked(locks, askerOf(request))) ??
+    (revocation.lists && checkRevoked(revocation, linksOf(request), now)) ??
+    checkPermission(request)
+  );
+}
+
+function askerOf(request: Request): Asker {
   const chain = chainOf(request);
   const asker = { target: request.name.path, takes: takes(request.command) };
-  const locked = checkLocked(locks, chain === undefined ? asker : { ...asker, chain });
-  return locked ?? checkRevoked(revocation, linksOf(request), now) ?? checkPermission(request);
+  return chain === undefined ? asker : { ...asker, chain };
 }
 
 /** Whether a command takes resources, so that the policies of its chain must hold for it. */

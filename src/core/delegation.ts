@@ -18,7 +18,7 @@ import { excess, type Policy, samePolicy } from "./policy.ts";
 import type { Refusal } from "./refusal.ts";
 import { findGrant, grantsTo, type Resources } from "./resources.ts";
 import { err, ok, type Result } from "./result.ts";
-import { emptyNode, type Grant, type GrantChange, nodeAt, updateAt, withGrant, withPast } from "./trie.ts";
+import { emptyNode, type Grant, type GrantChange, nodeAt, nodesTo, updateAt, withGrant, withPast } from "./trie.ts";
 
 export interface Granted<U> {
   readonly resources: Resources<U>;
@@ -52,6 +52,7 @@ export function insertLevels<U>(
 ): Result<Granted<U>, Refusal> {
   const path = levels.map((level) => level.label);
   let granted: Granted<U> = { resources, changes: [] };
+  if (areKnown(resources, path, levels)) return ok(granted);
   for (const [index, level] of levels.entries()) {
     const next = insertLevel(granted, path.slice(0, index + 1), level, { used, chain: path, bounds });
     if (!next.ok) return next;
@@ -122,18 +123,31 @@ interface Bringing {
   readonly bounds: Bounds;
 }
 
+/** Whether these policies are in force and nothing is to be noted of their use: as of most requests, in one walk. */
+function areKnown<U>(resources: Resources<U>, path: Path, levels: readonly Level[]): boolean {
+  const nodes = nodesTo(resources, path);
+  if (path.length > 1 && isWatched(nodes[1])) return false;
+  return levels.every((level, index) => {
+    const grant = nodes[index + 1]?.grant;
+    return grant?.shared === true && isInForce(grant, level);
+  });
+}
+
+/** Whether a level says nothing against the policy that is in force in its place: it is the same, or newer. */
+function isInForce({ policy, notBefore }: Grant, level: Level): boolean {
+  return level.notBefore < notBefore || (level.notBefore === notBefore && samePolicy(policy, level.policy));
+}
+
 function insertLevel<U>(
   granted: Granted<U>,
   path: Path,
-  { policy, notBefore, certificate }: Level,
+  level: Level,
   bringing: Bringing,
 ): Result<Granted<U>, Refusal> {
+  const { policy, notBefore, certificate } = level;
   const { used } = bringing;
   const before = findGrant(granted.resources, path);
-  if (before !== undefined && notBefore <= before.notBefore) {
-    if (notBefore < before.notBefore || samePolicy(before.policy, policy))
-      return ok(touch(granted, path, before, used));
-  }
+  if (before !== undefined && isInForce(before, level)) return ok(touch(granted, path, before, used));
   // No policy is in force in its place, and none at all would allow more than either.
   const newest = before === undefined ? newestGone(granted.resources, path) : notBefore;
   if (notBefore < newest) {
@@ -153,9 +167,9 @@ function newestGone<U>(resources: Resources<U>, path: Path): number {
 
 /** Why the policies above `path`, the root's excepted, do not allow this one, if they do not. */
 function aboveAllows<U>(resources: Resources<U>, path: Path, policy: Policy): Refusal | undefined {
-  for (const { path: above, policy: allowed } of grantsTo(resources, path.slice(0, -1))) {
-    const more = above.length === 0 ? undefined : excess(policy, allowed);
-    if (more !== undefined) return { kind: "policy-exceeds", path, above, excess: more };
+  for (const { depth, policy: allowed } of grantsTo(resources, path.slice(0, -1))) {
+    const more = depth === 0 ? undefined : excess(policy, allowed);
+    if (more !== undefined) return { kind: "policy-exceeds", path, above: path.slice(0, depth), excess: more };
   }
   return undefined;
 }
@@ -212,13 +226,18 @@ function put<U>({ resources, changes }: Granted<U>, path: Path, after: Grant): G
 /** Notes the use of a grant, as far as that says anything new; it alone is not worth a write to the store. */
 function touch<U>(granted: Granted<U>, path: Path, grant: Grant, used: number): Granted<U> {
   const { shared } = grant;
-  const bounded = path.length > 1 && (nodeAt(granted.resources, path.slice(0, 1))?.grants ?? 0) > watched;
+  const bounded = path.length > 1 && isWatched(nodeAt(granted.resources, path.slice(0, 1)));
   if (shared && !bounded) return granted;
   const latest = Math.max(used, grant.used);
   return {
     ...granted,
     resources: putGrant(granted.resources, path, { ...grant, used: latest, shared: true }),
   };
+}
+
+/** Whether there are so many policies at and below a first-level delegate that the use of each is followed. */
+function isWatched<U>(node: Resources<U> | undefined): boolean {
+  return node !== undefined && node.grants > watched;
 }
 
 /** From so many delegations on it is followed when each is used: by the time that one must go, that tells enough. */

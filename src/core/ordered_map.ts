@@ -20,9 +20,16 @@ export interface Entry<K extends string, V> {
 export type OrderedMap<K extends string, V> = Entry<K, V> | undefined;
 
 export function lookup<K extends string, V>(map: OrderedMap<K, V>, key: K): V | undefined {
-  let at = map;
-  while (at !== undefined && at.key !== key) at = key < at.key ? at.left : at.right;
-  return at?.value;
+  // One comparison a node, as keys are text: the last one that is not above is the one, or none is.
+  let found: OrderedMap<K, V>;
+  for (let at = map; at !== undefined; ) {
+    if (key < at.key) at = at.left;
+    else {
+      found = at;
+      at = at.right;
+    }
+  }
+  return found?.key === key ? found.value : undefined;
 }
 
 /** The map with `key` meaning `value`, whether or not it was there. */

@@ -93,8 +93,9 @@ export function checkPermission(request: Permitted): Refusal | undefined {
   const permission = permissionOf(command);
   if (permission === undefined) return undefined;
   for (const [index, { permissions: permitted }] of levels.entries()) {
+    if (permitted?.includes(permission) !== false) continue;
     const path: Path = levels.slice(0, index + 1).map(({ label }) => label);
-    if (permitted?.includes(permission) === false) return { kind: "not-permitted", permission, permitted, path };
+    return { kind: "not-permitted", permission, permitted, path };
   }
   const { permissions: permitted } = request;
   return permitted?.includes(permission) === false ? { kind: "not-permitted", permission, permitted } : undefined;

@@ -70,7 +70,8 @@ export function usageAt<U>(resources: Resources<U>, path: Path): Usage {
 
 /** A policy on the way to a path, and what exists at and below it. */
 export interface GrantAt {
-  readonly path: Path;
+  /** Labels of the policy's path. */
+  readonly depth: number;
   readonly policy: Policy;
   readonly usage: Usage;
 }
@@ -79,7 +80,7 @@ export interface GrantAt {
 export function grantsTo<U>(resources: Resources<U>, path: Path): readonly GrantAt[] {
   const found: GrantAt[] = [];
   for (const [depth, { grant, usage }] of nodesTo(resources, path).entries()) {
-    if (grant !== undefined) found.push({ path: path.slice(0, depth), policy: grant.policy, usage });
+    if (grant !== undefined) found.push({ depth, policy: grant.policy, usage });
   }
   return found;
 }
@@ -102,12 +103,12 @@ export function checkUnikernel<U>(
   }
   const attached = checkAttached(resources, name, demand);
   if (!attached.ok) return attached;
-  for (const { path, policy, usage } of grantsTo(resources, name.path)) {
-    const refusal =
-      over(path, "unikernels", policy.unikernels, usage.unikernels, replacing ? 0 : 1) ??
-      over(path, "memory", policy.memory, usage.memory, demand.memory - (replacing?.memory ?? 0)) ??
-      outside(path, policy, demand);
-    if (refusal !== undefined) return err(refusal);
+  for (const { depth, policy, usage } of grantsTo(resources, name.path)) {
+    const excess =
+      over("unikernels", policy.unikernels, usage.unikernels, replacing ? 0 : 1) ??
+      over("memory", policy.memory, usage.memory, demand.memory - (replacing?.memory ?? 0)) ??
+      outside(policy, demand);
+    if (excess !== undefined) return err({ ...excess, path: name.path.slice(0, depth) });
   }
   return ok(undefined);
 }
@@ -147,10 +148,11 @@ export function checkBlock<U>(resources: Resources<U>, name: Name, size: number)
   if (name.label === undefined) return err({ kind: "label-needed", path: name.path });
   if (size <= 0) return err({ kind: "block-size-zero" });
   if (findBlock(resources, name) !== undefined) return err({ kind: "block-exists", name });
-  for (const { path, policy, usage } of grantsTo(resources, name.path)) {
+  for (const { depth, policy, usage } of grantsTo(resources, name.path)) {
+    const path = name.path.slice(0, depth);
     if (policy.block === undefined) return err({ kind: "block-not-allowed", path, asked: size });
-    const refusal = over(path, "block", policy.block, usage.block, size);
-    if (refusal !== undefined) return err(refusal);
+    const excess = over("block", policy.block, usage.block, size);
+    if (excess !== undefined) return err({ ...excess, path });
   }
   return ok(undefined);
 }
@@ -214,16 +216,22 @@ export function print<U>(resources: Resources<U>): string {
   return [...policies, ...unikernels, ...blocks].join("\n");
 }
 
-/** The refusal where taking `asked` more (if it is more) would be over the limit. */
-function over(path: Path, resource: Resource, limit: number, used: number, asked: number): Refusal | undefined {
-  return asked > 0 && used + asked > limit ? { kind: "limit", path, resource, limit, used, asked } : undefined;
+/** A refusal by a policy, without its path: most requests are refused by none. */
+type Excess<K extends Refusal["kind"]> = Omit<Extract<Refusal, { kind: K }>, "path">;
+
+/** Whether taking `asked` more (if it is more) would be over the limit. */
+function over(resource: Resource, limit: number, used: number, asked: number): Excess<"limit"> | undefined {
+  return asked > 0 && used + asked > limit ? { kind: "limit", resource, limit, used, asked } : undefined;
 }
 
-function outside(path: Path, policy: Policy, demand: Demand): Refusal | undefined {
+function outside(
+  policy: Policy,
+  demand: Demand,
+): Excess<"cpuids-not-allowed"> | Excess<"bridges-not-allowed"> | undefined {
   const cpuids = missing(demand.cpuids, policy.cpuids);
-  if (cpuids.length > 0) return { kind: "cpuids-not-allowed", path, allowed: policy.cpuids, asked: cpuids };
+  if (cpuids.length > 0) return { kind: "cpuids-not-allowed", allowed: policy.cpuids, asked: cpuids };
   const bridges = missing(demand.bridges, policy.bridges);
-  if (bridges.length > 0) return { kind: "bridges-not-allowed", path, allowed: policy.bridges, asked: bridges };
+  if (bridges.length > 0) return { kind: "bridges-not-allowed", allowed: policy.bridges, asked: bridges };
   return undefined;
 }
 
