@@ -87,10 +87,13 @@ class Soak {
 
   async #kill(): Promise<void> {
     const program = this.#random.pick(["daemon", "daemon", "daemon", "endpoint"] as const);
-    await this.#world.stop(program, this.#random.pick(["SIGKILL", "SIGKILL", "SIGTERM"] as const));
+    const signal = this.#random.pick(["SIGKILL", "SIGKILL", "SIGTERM"] as const);
+    await this.#world.stop(program, signal);
     this.#kills += 1;
+    this.#world.note(`${(performance.now() / 1000).toFixed(2)} s, ${program} was ended by ${signal}`);
     await sleep(this.#random.below(400));
     await this.#world.start(program);
+    this.#world.note(`${(performance.now() / 1000).toFixed(2)} s, ${program} serves`);
   }
 
   /** Waits until what is and what must be agree. */
@@ -132,6 +135,8 @@ class Soak {
   #fault(text: string): void {
     this.#faults.push(text);
     say(`FAULT after ${Math.round((performance.now() - this.#begin) / 1000)} s: ${text}`);
+    const name = /^\S+(?: device)? (\S+)/.exec(text)?.[1] ?? "";
+    for (const line of this.#world.recall(name)) say(`  ${line}`);
   }
 
   #report(): void {

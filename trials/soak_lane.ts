@@ -7,8 +7,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Client, FulmarError } from "../src/client/main.ts";
 import type { Model } from "./soak_model.ts";
-import { BrokenOff, type Move, Moves } from "./soak_moves.ts";
+import { Moves } from "./soak_moves.ts";
 import type { Random } from "./soak_random.ts";
+import { BrokenOff, type Move, Scene } from "./soak_scene.ts";
 import type { Person, World } from "./soak_world.ts";
 
 interface Answer {
@@ -32,7 +33,7 @@ export class Lane {
     this.#world = world;
     this.#model = model;
     this.#random = random;
-    this.#moves = new Moves(person, world, model, random, fault);
+    this.#moves = new Moves(new Scene(person, world, model, random, fault));
     this.#fault = fault;
   }
 
@@ -58,7 +59,10 @@ export class Lane {
   async #move(move: Move): Promise<void> {
     const flight = this.#model.begin(move.demand);
     move.change?.("begun");
+    const begin = performance.now();
     const { kind, text } = await this.#answer(move);
+    const [from, to] = [begin, performance.now()].map((time) => (time / 1000).toFixed(2));
+    this.#world.note(`${from} to ${to} s: ${move.what} : ${kind} ${text}`);
     this.#model.end(flight);
     move.change?.(kind);
     this.answers[kind] += 1;

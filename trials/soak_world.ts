@@ -26,6 +26,7 @@ export class World {
   readonly tmpdir: string;
   readonly #top: string;
   readonly #running: Map<Program, ChildProcess> = new Map();
+  readonly #journal: string[] = [];
   #log = 0;
 
   constructor(top: string, folder: string) {
@@ -91,6 +92,21 @@ export class World {
     return connect({ destination: `127.0.0.1:${port}`, ca: file("pem"), caKey: file("key"), serverCa });
   }
 
+  /** Writes down what happens, for whoever looks for the reason of a fault. */
+  note(text: string): void {
+    this.#journal.push(text);
+    if (this.#journal.length > journalLength) this.#journal.shift();
+  }
+
+  /** The last of it that is about something of this name, and what happened to the programs meanwhile. */
+  recall(name: string): readonly string[] {
+    const about = (line: string): boolean => line.includes(` ${name} `) || line.includes(` ${name}:`);
+    const first = this.#journal.findLastIndex(
+      (line, index) => about(line) && this.#journal.slice(index).filter(about).length === recalled,
+    );
+    return this.#journal.slice(Math.max(first, 0)).filter((line) => about(line) || !line.includes(": "));
+  }
+
   /** What the programs said since the last time that is a bug of theirs. */
   bugs(): readonly string[] {
     const text = readFileSync(join(this.folder, "log"), "utf8");
@@ -147,3 +163,7 @@ const startTries = 20;
 /** Milliseconds. */
 const startInterval = 100;
 const stopLimit = 30_000;
+
+/** Lines that are kept, and those about one name that are told. */
+const journalLength = 5000;
+const recalled = 8;

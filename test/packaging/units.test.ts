@@ -16,7 +16,8 @@ function exposure(unit: string): number | undefined {
 
 test.for([
   ["fulmar-endpoint.service", 1.0],
-  ["fulmard.service", 4.0],
+  // What its guests cannot do costs the daemon 0.5: it makes namespaces, mounts and cgroups for them.
+  ["fulmard.service", 4.6],
 ] as const)("%s is exposed below %d", ([unit, limit], { skip }) => {
   const level = exposure(unit);
   if (level === undefined) return skip("systemd-analyze is not here");
