@@ -19,7 +19,7 @@ import { Lane } from "./soak_lane.ts";
 import { compare, measure, type Size } from "./soak_look.ts";
 import { Model } from "./soak_model.ts";
 import { Random } from "./soak_random.ts";
-import { allowed, World } from "./soak_world.ts";
+import { allowed, clock, World } from "./soak_world.ts";
 
 const top = join(import.meta.dirname, "..", "..");
 
@@ -90,10 +90,10 @@ class Soak {
     const signal = this.#random.pick(["SIGKILL", "SIGKILL", "SIGTERM"] as const);
     await this.#world.stop(program, signal);
     this.#kills += 1;
-    this.#world.note(`${(performance.now() / 1000).toFixed(2)} s, ${program} was ended by ${signal}`);
+    this.#world.note(`${clock()}, ${program} was ended by ${signal}`);
     await sleep(this.#random.below(400));
     await this.#world.start(program);
-    this.#world.note(`${(performance.now() / 1000).toFixed(2)} s, ${program} serves`);
+    this.#world.note(`${clock()}, ${program} serves`);
   }
 
   /** Waits until what is and what must be agree. */
@@ -105,8 +105,8 @@ class Soak {
       if (differences.length === 0) break;
       await sleep(quietInterval);
     }
-    for (const difference of differences) this.#fault(difference);
     for (const bug of this.#world.bugs()) this.#fault(`a program says: ${bug}`);
+    for (const difference of differences) this.#fault(difference);
     this.#report();
   }
 
@@ -135,7 +135,7 @@ class Soak {
   #fault(text: string): void {
     this.#faults.push(text);
     say(`FAULT after ${Math.round((performance.now() - this.#begin) / 1000)} s: ${text}`);
-    const name = /^\S+(?: device)? (\S+)/.exec(text)?.[1] ?? "";
+    const name = /^(?:block device|force create|\S+) (\S+)/.exec(text)?.[1] ?? "";
     for (const line of this.#world.recall(name)) say(`  ${line}`);
   }
 

@@ -10,7 +10,7 @@ import type { Model } from "./soak_model.ts";
 import { Moves } from "./soak_moves.ts";
 import type { Random } from "./soak_random.ts";
 import { BrokenOff, type Move, Scene } from "./soak_scene.ts";
-import type { Person, World } from "./soak_world.ts";
+import { clock, type Person, type World } from "./soak_world.ts";
 
 interface Answer {
   readonly kind: "done" | "refused" | "unknown";
@@ -59,10 +59,7 @@ export class Lane {
   async #move(move: Move): Promise<void> {
     const flight = this.#model.begin(move.demand);
     move.change?.("begun");
-    const begin = performance.now();
-    const { kind, text } = await this.#answer(move);
-    const [from, to] = [begin, performance.now()].map((time) => (time / 1000).toFixed(2));
-    this.#world.note(`${from} to ${to} s: ${move.what} : ${kind} ${text}`);
+    const { kind, text } = await this.#insist(move);
     this.#model.end(flight);
     move.change?.(kind);
     this.answers[kind] += 1;
@@ -70,6 +67,17 @@ export class Lane {
     if (kind === "done" && mustFail) this.#fault(`${move.what} was done, and must be refused`);
     if (kind === "refused" && move.must === "succeed" && flight.fits && !notThere.test(text))
       this.#fault(`${move.what} was refused (${text}), and must be done`);
+  }
+
+  /** What was lost on its way here may still be under way there: then it is asked again. */
+  async #insist(move: Move): Promise<Answer> {
+    for (let tries = 1; ; tries++) {
+      const begin = clock();
+      const answer = await this.#answer(move);
+      this.#world.note(`${clock()}, begun ${begin}: ${move.what} : ${answer.kind} ${answer.text}`);
+      if (answer.kind !== "refused" || !busy.test(answer.text) || tries === busyTries) return answer;
+      await sleep(busyInterval);
+    }
   }
 
   async #answer({ act, what }: Move): Promise<Answer> {
@@ -105,6 +113,11 @@ const notThere = /cannot be reached|is shutting down|no connection/;
 /** Refusals by an endpoint that does not know what its daemon has done. */
 const lost =
   /daemon of this host ended|connection to the daemon broke|ended the connection without|did not answer within/;
+
+/** Refusals because of what is being done just then. */
+const busy = /is just being made|is in the middle of/;
+const busyTries = 100;
+const busyInterval = 200;
 
 /** Milliseconds between two requests, at most. */
 const pause = 60;

@@ -37,7 +37,7 @@ export interface Limit {
 /** States that something may be in; undefined: it is not there. */
 export type Possible<T> = readonly (T | undefined)[];
 
-/** What a request takes for itself, in place of what its name has. */
+/** What a request takes for itself, in place of what its name has at most. */
 export interface Demand {
   readonly name: string;
   readonly takes: Limit;

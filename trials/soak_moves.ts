@@ -56,7 +56,7 @@ export class Moves {
       act: (client) =>
         client.create(label, { ...this.#settings(guest), image: this.#scene.world.image(imageOf(guest)), replace }),
       must: taken || blocked ? "fail" : clear ? "succeed" : undefined,
-      demand: this.#demandOf(label, guest),
+      demand: this.#demandOf(label, guest, replace),
       change: this.#scene.change(this.#scene.model.guests, this.#scene.full(label), withEnd(guest)),
     };
   }
@@ -83,7 +83,7 @@ export class Moves {
       what: `restart ${name} (${describe(next)})`,
       act: (client) => client.restart(label, this.#settings(next)),
       must,
-      demand: this.#demandOf(label, next),
+      demand: this.#demandOf(label, next, true),
       change: this.#scene.change(this.#scene.model.guests, name, withEnd(next)),
     };
   }
@@ -191,11 +191,12 @@ export class Moves {
     };
   }
 
-  #demandOf(label: string, { memory }: Guest): Demand {
-    const before = this.#guestOf(label);
-    const least = (of: (guest: Guest) => number): number =>
-      Math.min(...before.map((state) => (state === undefined ? 0 : of(state))));
-    const has = { unikernels: least(() => 1), memory: least((guest) => guest.memory), block: 0 };
+  /** @param replace - whether it may take the place of what is there: that is free then */
+  #demandOf(label: string, { memory }: Guest, replace: boolean): Demand {
+    const before = replace ? this.#guestOf(label) : [];
+    const most = (of: (guest: Guest) => number): number =>
+      Math.max(0, ...before.map((state) => (state === undefined ? 0 : of(state))));
+    const has = { unikernels: most(() => 1), memory: most((guest) => guest.memory), block: 0 };
     return { name: this.#scene.full(label), takes: { unikernels: 1, memory, block: 0 }, has };
   }
 

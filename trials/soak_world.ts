@@ -6,7 +6,7 @@
  */
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { chmodSync, closeSync, mkdirSync, openSync, readFileSync, writeFileSync } from "node:fs";
+import { chmodSync, closeSync, fstatSync, mkdirSync, openSync, readFileSync, readSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { issue } from "../bench/pki.ts";
@@ -54,10 +54,10 @@ export class World {
   async start(program: Program): Promise<void> {
     const { dbdir, tmpdir, folder } = this;
     const words = {
-      daemon: ["--dbdir", dbdir, "--tmpdir", tmpdir, "--tenders", "spt", "--grace", "2", "--no-drop-path"],
+      daemon: ["--dbdir", dbdir, "--tmpdir", tmpdir, "--tenders", "spt", "--grace", "2", "--no-drop-path", "-v"],
       endpoint: [
         ...["cacert.pem", "server.pem", "server.key"].map((file) => join(folder, file)),
-        ...["--tmpdir", tmpdir, "--ip", "127.0.0.1", "--port", String(port)],
+        ...["--tmpdir", tmpdir, "--ip", "127.0.0.1", "--port", String(port), "--allow-root"],
       ],
     }[program];
     const script = join(this.#top, "dist/bin", { daemon: "fulmard.js", endpoint: "fulmar-endpoint.js" }[program]);
@@ -104,15 +104,34 @@ export class World {
     const first = this.#journal.findLastIndex(
       (line, index) => about(line) && this.#journal.slice(index).filter(about).length === recalled,
     );
-    return this.#journal.slice(Math.max(first, 0)).filter((line) => about(line) || !line.includes(": "));
+    const lines = this.#journal.slice(Math.max(first, 0)).filter((line) => about(line) || !line.includes(": "));
+    return lines.toSorted((a, b) => Number.parseFloat(a) - Number.parseFloat(b));
   }
 
-  /** What the programs said since the last time that is a bug of theirs. */
+  /** What the programs said since the last time that is a bug of theirs; what happened to guests goes to the journal. */
   bugs(): readonly string[] {
-    const text = readFileSync(join(this.folder, "log"), "utf8");
-    const lines = text.slice(this.#log).split("\n");
-    this.#log = text.length;
-    return lines.filter((line) => /"level":60|^\s+at |Error/.test(line) && !line.startsWith('{"level":40'));
+    const lines = readFrom(join(this.folder, "log"), this.#log).split("\n");
+    this.#log += Buffer.byteLength(lines.slice(0, -1).join("\n"));
+    for (const line of lines) {
+      const [, time, target, happening] = /"time":(\d+),.*"target":"([^"]*)","happening":(.*),"msg"/.exec(line) ?? [];
+      if (time !== undefined) this.note(`${clock(Number(time))}: the daemon tells of ${target} : ${happening}`);
+    }
+    return lines.filter((line) => /"level":60|^\s+at |Error/.test(line));
+  }
+}
+
+/** Seconds, of every hour. */
+export function clock(milliseconds: number = Date.now()): string {
+  return `${((milliseconds / 1000) % 3600).toFixed(2)} s`;
+}
+
+function readFrom(file: string, position: number): string {
+  const fd = openSync(file, "r");
+  try {
+    const bytes = Buffer.alloc(fstatSync(fd).size - position);
+    return bytes.toString("utf8", 0, readSync(fd, bytes, 0, bytes.length, position));
+  } finally {
+    closeSync(fd);
   }
 }
 
@@ -166,4 +185,4 @@ const stopLimit = 30_000;
 
 /** Lines that are kept, and those about one name that are told. */
 const journalLength = 5000;
-const recalled = 8;
+const recalled = 14;

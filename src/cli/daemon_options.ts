@@ -20,6 +20,7 @@ export interface DaemonWords {
   readonly tenders: readonly TenderKind[];
   readonly allowTcg: boolean;
   readonly cage: boolean;
+  readonly chargeOverhead: boolean;
   /** Seconds. */
   readonly grace: number;
   /** Seconds. */
@@ -83,6 +84,7 @@ export function createDaemonProgram(ask: (work: OfflineWork) => void): Command {
     .option("--tenders <kinds>", "the tenders that this host offers: hvt, spt, virtio", parseTenders, ["hvt", "spt"])
     .option("--allow-tcg", "run virtio images in QEMU without KVM, which is no security boundary", false)
     .option("--no-cage", "run guests as the daemon's own user, for development")
+    .option("--charge-overhead", "count what a tender takes itself, too, as memory: spt 2 MB, hvt 4, QEMU 96", false)
     .option("--grace <seconds>", "how long a guest has to end before it is killed", parseSeconds, 10)
     .option("--no-drop-path", "tell guests their whole name, --name=alice:web in place of --name=web")
     .option(

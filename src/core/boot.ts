@@ -22,7 +22,8 @@ import { empty, putBlock, putUnikernel, type Resources } from "./resources.ts";
 import { couldNotStart, type ExitStatus, trialTime } from "./restart.ts";
 import { type CertificateId, type KeptList, type Revocation, type RevocationRules, usualRules } from "./revocation.ts";
 import type { Effect, Incarnation, State, Step, StoredUnikernel, Unikernel } from "./state.ts";
-import { demandOf } from "./transition.ts";
+import { chargeOf, expectedOf } from "./transition.ts";
+import type { Demand } from "./trie.ts";
 import { updateAt, withPast } from "./trie.ts";
 
 export interface Stored {
@@ -35,6 +36,8 @@ export interface Stored {
   /** Of policies that went; paths begin at the root. */
   readonly past?: readonly Memory[];
   readonly unikernels: readonly { readonly name: Name; readonly record: StoredUnikernel }[];
+  /** What the host charges for tenders, where it does. */
+  readonly overheads?: State["overheads"];
   /** Found in the block directory; sizes in MB. */
   readonly blocks: readonly { readonly name: Name; readonly size: number }[];
   readonly locks?: readonly Lock[];
@@ -79,12 +82,14 @@ export function boot(
   const inOrder = stored.unikernels.toSorted((a, b) => startup(a.record) - startup(b.record));
   const guests = new Map(found.map((one) => [printName(one.name), one]));
   const trust = { revocation: revocationOf(stored, rules), locks: locksOf(stored) };
+  const charges = stored.overheads === undefined ? {} : { overheads: stored.overheads };
   let state: State = {
     resources: reserve(host, stored),
     macs: undefined,
     counter: 0,
     stopping: false,
     bounds,
+    ...charges,
     ...trust,
   };
   const holds: Effect[] = [];
@@ -141,7 +146,11 @@ function reserve(host: Policy, { policies, past = [], blocks }: Stored): Resourc
 function prepare(state: State, name: Name, { config, digest }: StoredUnikernel): State {
   const job = state.counter + 1;
   const change = { job, config, image: { kind: "stored", digest }, grants: [] } as const;
-  return enter({ ...state, counter: job }, name, config, { phase: { kind: "preparing" }, failures: 0, change });
+  return enter({ ...state, counter: job }, name, expectedOf(state, config), {
+    phase: { kind: "preparing" },
+    failures: 0,
+    change,
+  });
 }
 
 /** It runs, as far as the state goes. */
@@ -150,11 +159,12 @@ function resume(state: State, name: Name, current: Incarnation, guest: Found | u
   const macs = claimMacs(state.macs, name, current.devices);
   const since = guest?.started === undefined ? {} : { started: guest.started };
   const unikernel: Unikernel = { current, phase: { kind: "running", run }, failures: 0, ...since };
-  return enter({ ...state, counter: run, macs: macs.ok ? macs.value : state.macs }, name, current.config, unikernel);
+  const claimed = { ...state, counter: run, macs: macs.ok ? macs.value : state.macs };
+  return enter(claimed, name, chargeOf(state, current), unikernel);
 }
 
-function enter(state: State, name: Name, config: StoredUnikernel["config"], unikernel: Unikernel): State {
-  return { ...state, resources: putUnikernel(state.resources, name, { demand: demandOf(config), unikernel }) };
+function enter(state: State, name: Name, demand: Demand, unikernel: Unikernel): State {
+  return { ...state, resources: putUnikernel(state.resources, name, { demand, unikernel }) };
 }
 
 /** Whether two values of records, lists and bytes say the same. */

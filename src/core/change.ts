@@ -24,7 +24,19 @@ import type {
   Step,
   Unikernel,
 } from "./state.ts";
-import { demandOf, find, largerDemand, preceded, put, refuse, start, stop, takeBack, wait } from "./transition.ts";
+import {
+  chargeOf,
+  expectedOf,
+  find,
+  largerDemand,
+  preceded,
+  put,
+  refuse,
+  start,
+  stop,
+  takeBack,
+  wait,
+} from "./transition.ts";
 import type { GrantChange } from "./trie.ts";
 import { hostBridge, hostDevice, type UnikernelConfig } from "./unikernel.ts";
 
@@ -44,7 +56,7 @@ export interface Asked {
 export function reserve(state: State, asked: Asked): Result<Step, Refusal> {
   const job = state.counter + 1;
   const { name, config } = asked;
-  const demand = demandOf(config);
+  const demand = expectedOf(state, config);
   const unikernel: Unikernel = { phase: { kind: "preparing" }, failures: 0, change: { ...asked, job } };
   const resources = insertUnikernel(state.resources, name, demand, unikernel);
   if (!resources.ok) return resources;
@@ -57,8 +69,8 @@ export function reserveReplacement(state: State, unikernel: Unikernel, asked: As
   const { name, config } = asked;
   const busy = occupied(unikernel);
   if (busy !== undefined) return err({ kind: "unikernel-busy", name, doing: busy });
-  const old = findUnikernel(state.resources, name)?.demand ?? demandOf(config);
-  const next = demandOf(config);
+  const old = findUnikernel(state.resources, name)?.demand ?? expectedOf(state, config);
+  const next = expectedOf(state, config);
   const checked = insertUnikernel(state.resources, name, next, unikernel, old);
   if (!checked.ok) return checked;
   const changed = { demand: largerDemand(old, next), unikernel: { ...unikernel, change: { ...asked, job } } };
@@ -168,7 +180,7 @@ function abandon(state: State, name: Name, unikernel: Unikernel, change: Change,
   const before = undone.state;
   const effects = [...undone.effects, ...refuse(change.client, refusal)];
   if (rest.phase.kind === "preparing") return { state: dropped(before, name), effects };
-  const demand = demandOf(rest.current?.config ?? change.config);
+  const demand = rest.current === undefined ? expectedOf(before, change.config) : chargeOf(before, rest.current);
   return {
     state: { ...before, resources: putUnikernel(before.resources, name, { demand, unikernel: rest }) },
     effects,

@@ -17,7 +17,7 @@ import { unreachable } from "./result.ts";
 import { findRevocation, type Revocation } from "./revocation.ts";
 import type { Effect, State, Step, Unikernel } from "./state.ts";
 import {
-  demandOf,
+  chargeOf,
   find,
   largerDemand,
   preceded,
@@ -152,9 +152,9 @@ function cancel(before: State, name: Name, unikernel: Unikernel, refusal: Refusa
 /** What was reserved for the change is free again. */
 function shrink(state: State, name: Name, { current, phase }: Unikernel): State {
   if (current === undefined) return state;
-  const own = demandOf(current.config);
+  const own = chargeOf(state, current);
   const previous = "previous" in phase ? phase.previous : undefined;
-  return putDemand(state, name, previous === undefined ? own : largerDemand(demandOf(previous.config), own));
+  return putDemand(state, name, previous === undefined ? own : largerDemand(chargeOf(state, previous), own));
 }
 
 /** Starts it, or lets it run on where it has not stopped yet. */

@@ -6,13 +6,16 @@
  */
 import type { TenderKind } from "./manifest.ts";
 
-/** MB that a unikernel of so much memory (MB) takes with its tender. */
-export function chargedMemory(kind: TenderKind, memory: number): number {
-  return memory + tenderOverhead[kind];
-}
+/** MB, of the tenders that count. */
+export type Overheads = Readonly<Partial<Record<TenderKind, number>>>;
 
 /**
  * MB: the largest resident size, less the guest's memory, that was seen of a tender with a network and a block device,
  * rounded up (docs/cage.md tells how).
  */
-const tenderOverhead: Readonly<Record<TenderKind, number>> = { spt: 2, hvt: 4, virtio: 96 };
+export const tenderOverhead: Readonly<Record<TenderKind, number>> = { spt: 2, hvt: 4, virtio: 96 };
+
+/** The overheads of those that a host offers. */
+export function overheadsOf(offered: readonly TenderKind[]): Overheads {
+  return Object.fromEntries(offered.map((kind) => [kind, tenderOverhead[kind]]));
+}

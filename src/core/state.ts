@@ -14,6 +14,7 @@ import type { Lock, Locks } from "./lock.ts";
 import type { Manifest, TenderKind } from "./manifest.ts";
 import type { Name, Path } from "./name.ts";
 import type { OrderedMap } from "./ordered_map.ts";
+import type { Overheads } from "./overhead.ts";
 import type { Memory } from "./past.ts";
 import type { Permission } from "./permission.ts";
 import type { Policy } from "./policy.ts";
@@ -36,6 +37,8 @@ export interface State {
   readonly stopping: boolean;
   /** What a first-level delegate may cost. */
   readonly bounds: Bounds;
+  /** What tenders are charged with besides their guests' memory; absent: nothing. */
+  readonly overheads?: Overheads;
   readonly revocation: Revocation;
   readonly locks: Locks;
 }

@@ -10,7 +10,7 @@ import type { Refusal } from "./refusal.ts";
 import { putUnikernel } from "./resources.ts";
 import { unreachable } from "./result.ts";
 import type { Event, Phase, State, Step, Unikernel } from "./state.ts";
-import { demandOf, find, put, refuse, replies, takeBack } from "./transition.ts";
+import { chargeOf, find, put, refuse, replies, takeBack } from "./transition.ts";
 import { dropMacs, released } from "./trial.ts";
 
 type Stopping = Extract<Phase, { kind: "stopping" }>;
@@ -58,6 +58,6 @@ function drop(
 ): State {
   const { current } = unikernel;
   if (current === undefined) return state;
-  const resources = putUnikernel(state.resources, name, { demand: demandOf(current.config), unikernel });
+  const resources = putUnikernel(state.resources, name, { demand: chargeOf(state, current), unikernel });
   return dropMacs({ ...state, resources }, name, incarnation, current);
 }

@@ -59,10 +59,10 @@ export function start(state: State, name: Name, unikernel: Unikernel, incarnatio
   const phase: Phase = { kind: "starting", run, ...waits };
   const { previous } = waits;
   const { change } = unikernel;
-  const own = demandOf(incarnation.config);
-  const coming = change === undefined ? own : largerDemand(own, demandOf(change.config));
+  const own = chargeOf(state, incarnation);
+  const coming = change === undefined ? own : largerDemand(own, expectedOf(state, change.config));
   const resources = putUnikernel(state.resources, name, {
-    demand: previous === undefined ? coming : largerDemand(demandOf(previous.config), coming),
+    demand: previous === undefined ? coming : largerDemand(chargeOf(state, previous), coming),
     unikernel: { ...unikernel, current: incarnation, phase },
   });
   return { state: { ...state, resources, counter: run }, effects: [{ kind: "start", name, run, incarnation }] };
@@ -149,13 +149,27 @@ export function replies(clients: readonly ClientId[], reply: Reply): readonly Ef
 }
 
 /** What settings take of the policies. */
-export function demandOf(settings: Settings): Demand {
+function demandOf(settings: Settings): Demand {
   return {
     memory: settings.memory,
     cpuids: settings.cpuids,
     bridges: settings.bridges.map(hostBridge),
     blocks: settings.blocks.map(hostDevice),
   };
+}
+
+/** What is reserved for what is still to be prepared: only the image tells which tender it needs, so with the largest. */
+export function expectedOf({ overheads = {} }: State, settings: Settings): Demand {
+  return withMemory(demandOf(settings), Math.max(0, ...Object.values(overheads)));
+}
+
+/** What an incarnation takes, its tender's own included where that is charged. */
+export function chargeOf({ overheads = {} }: State, { config, tender }: Incarnation): Demand {
+  return withMemory(demandOf(config), overheads[tender.kind] ?? 0);
+}
+
+function withMemory(demand: Demand, more: number): Demand {
+  return more === 0 ? demand : { ...demand, memory: demand.memory + more };
 }
 
 /** What one unikernel must be charged with while another is prepared to replace it. */

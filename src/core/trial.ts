@@ -13,7 +13,7 @@ import type { Name } from "./name.ts";
 import type { Refusal } from "./refusal.ts";
 import { putUnikernel } from "./resources.ts";
 import type { Effect, Incarnation, Phase, State, Step, Unikernel } from "./state.ts";
-import { answer, demandOf, preceded, put, refuse, removed, start, takeBack, tell, wait } from "./transition.ts";
+import { answer, chargeOf, preceded, put, refuse, removed, start, takeBack, tell, wait } from "./transition.ts";
 
 export type Starting = Extract<Phase, { kind: "starting" }>;
 export type Trying = Extract<Phase, { kind: "trying" }>;
@@ -54,7 +54,7 @@ export function prove(state: State, name: Name, unikernel: Unikernel, phase: Try
 export function settle(state: State, name: Name, unikernel: Unikernel, { previous }: Starting | Trying): Step {
   const { current } = unikernel;
   if (previous === undefined || current === undefined) return { state, effects: [] };
-  const resources = putUnikernel(state.resources, name, { demand: demandOf(current.config), unikernel });
+  const resources = putUnikernel(state.resources, name, { demand: chargeOf(state, current), unikernel });
   const record = { config: current.config, digest: current.digest };
   return {
     state: dropMacs({ ...state, resources }, name, previous, current),
@@ -75,7 +75,10 @@ export function fail(before: State, name: Name, unikernel: Unikernel, phase: Sta
     const restored = current === undefined ? state : dropMacs(state, name, current, previous);
     if (phase.kind === "starting" && phase.next?.kind === "hold") {
       const held: Unikernel = { ...unikernel, current: previous, phase: { kind: "held" } };
-      const resources = putUnikernel(restored.resources, name, { demand: demandOf(previous.config), unikernel: held });
+      const resources = putUnikernel(restored.resources, name, {
+        demand: chargeOf(restored, previous),
+        unikernel: held,
+      });
       const told = [...refuse(client, cause), ...tell(name, { kind: "held" })];
       return { state: { ...restored, resources }, effects: [...effects, ...released(current), ...told] };
     }

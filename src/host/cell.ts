@@ -9,7 +9,7 @@
 import { statSync } from "node:fs";
 import type { TenderKind } from "../core/manifest.ts";
 import type { Name } from "../core/name.ts";
-import { chargedMemory } from "../core/overhead.ts";
+import { tenderOverhead } from "../core/overhead.ts";
 import { ok, type Result } from "../core/result.ts";
 import type { Incarnation } from "../core/state.ts";
 import { blockPath } from "./block.ts";
@@ -111,7 +111,7 @@ export async function openCells(
 function groupLimits({ config, tender }: Incarnation, { tasks }: Limits): Parameters<Cgroups["create"]>[1] {
   const { cpuids, memory } = config;
   const tables = Math.ceil(memory / memoryPerTable);
-  return { memory: chargedMemory(tender.kind, memory) + tables, cpus: Math.max(1, config.cpus), cpuids, tasks };
+  return { memory: memory + tenderOverhead[tender.kind] + tables, cpus: Math.max(1, config.cpus), cpuids, tasks };
 }
 
 function gidOf(uid: number, { tender }: Incarnation): number {

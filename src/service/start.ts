@@ -12,6 +12,7 @@ import { describeHappening } from "../core/describe.ts";
 import { type DaemonLimits, usualDaemonLimits } from "../core/limits.ts";
 import type { TenderKind } from "../core/manifest.ts";
 import { printName } from "../core/name.ts";
+import { overheadsOf } from "../core/overhead.ts";
 import { trialTime } from "../core/restart.ts";
 import { err, ok, type Result } from "../core/result.ts";
 import type { RevocationRules } from "../core/revocation.ts";
@@ -49,6 +50,8 @@ export interface DaemonOptions extends MetricsOptions {
   readonly allowTcg: boolean;
   /** Whether guests get users of their own. */
   readonly cage: boolean;
+  /** Whether policies count what tenders take besides their guests' memory; absent: they do not, as with albatross. */
+  readonly chargeOverhead?: boolean;
   /** Milliseconds that a guest has to end after SIGTERM. */
   readonly grace: number;
   /** Milliseconds within which an end of what replaces another counts as a start that failed; absent: half a second. */
@@ -126,7 +129,8 @@ async function begin(
   const left = await findLeft(tmpdir);
   if (!left.ok) return err({ step: "looking for guests of an earlier daemon", error: left.error });
   const stored = { ...readStored(store, log), blocks: blocks.value.devices };
-  const first = boot(host.value, stored, left.value.map(foundOf), options.revocation, limitsOf(options));
+  const charged = options.chargeOverhead === true ? { ...stored, overheads: overheadsOf(options.tenders) } : stored;
+  const first = boot(host.value, charged, left.value.map(foundOf), options.revocation, limitsOf(options));
   const audit = await openAudit(options, store);
   if (!audit.ok) return err({ step: "reading the key of the audit log", error: audit.error });
   const { runner, daemon, launcher, meter, sampler } = assemble(
