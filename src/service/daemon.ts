@@ -32,6 +32,7 @@ import { FairQueue } from "./fair_queue.ts";
 import { Live } from "./live.ts";
 import { localCommand } from "./local_command.ts";
 import type { Requests } from "./requests.ts";
+import { checkNamed } from "./revocation_list.ts";
 import type { Meter } from "./statistics.ts";
 import { StatisticsSession } from "./statistics_commands.ts";
 import { streams } from "./upload.ts";
@@ -189,7 +190,10 @@ export class Daemon {
     const { command } = request;
     const { name } = header;
     const whole: Request = { ...request, name };
-    const barred = command.kind === "push-crl" ? undefined : checkAdmission(this.#runner().state, whole, Date.now());
+    const { state } = this.#runner();
+    const barred =
+      checkNamed(state, request) ??
+      (command.kind === "push-crl" ? undefined : checkAdmission(state, whole, Date.now()));
     if (barred !== undefined) return this.#refuse(connection, header, request, barred);
     this.#live.enter(connection, header, whole);
     // Only that it is there: its commands follow.

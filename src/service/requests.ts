@@ -126,7 +126,7 @@ export class Requests {
     const { command } = request;
     const now = Date.now();
     if (command.kind !== "push-crl") return this.#runner().dispatch({ kind: "request", client, request, now });
-    const list = readPushed(command, now);
+    const list = readPushed(command, request, now);
     if (!list.ok) {
       const reply: Reply = { ok: false, refusal: list.error };
       this.#note(asked, reply);

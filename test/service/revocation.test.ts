@@ -9,7 +9,7 @@ import { type Host, openHost, sessionChain, Talk, tell } from "../client/lab.ts"
 import { name } from "../host/folder.ts";
 import { told, until } from "./caller.ts";
 import { ask, chunks, delegates, type Holder, hold } from "./endpoint_lab.ts";
-import { create, openScripted, readGuest } from "./lab.ts";
+import { create, level, openScripted, readGuest } from "./lab.ts";
 
 vi.setConfig({ testTimeout: 60_000 });
 
@@ -200,4 +200,27 @@ test("alice locks bob out at once, and lets him in again; his guests go on", asy
   expect(place.tenders()).toHaveLength(1);
   expect(await say(port, [pki.alice], { kind: "unlock", path: bob })).toBe("unlocked alice:bob");
   expect(await say(port, [pki.bob, pki.alice], info)).toBe("success");
+});
+
+test("a delegate's list is small, and once there is one no chain passes whose certificates are not named", async () => {
+  const { port, pki, place } = await openHost(openScripted(long));
+  const many = Array.from({ length: 3000 }, (_, index) => ({
+    serial: Uint8Array.of(1, index >> 8, index & 255),
+    time: 0,
+  }));
+  const common = { issuer: pki.alice.certificate, issuerKey: pki.alice.key, number: 1, thisUpdate: 0 };
+  const large = issueCrl({ ...common, nextUpdate: Date.now() + day, revoked: many });
+  expect(await push(port, [pki.alice], large)).toMatch(
+    /^refused: .* a delegate's has at most 65536 bytes, this one \d+$/,
+  );
+  const nameless = async (): Promise<string> => {
+    const caller = await place.call("chain");
+    caller.ask([level("alice")], "", info);
+    return told(await caller.next());
+  };
+  expect(await nameless()).toBe("success");
+  expect(await push(port, [pki.alice], listOf(pki.alice, 1, []))).toBe("took revocation list 1 of alice");
+  expect(await nameless()).toMatch(
+    /^refused: looking for revoked certificates: the endpoint does not say which they are/,
+  );
 });
