@@ -91,6 +91,11 @@ test.for([
   [["fulmar", "create", "--tmpdir", "fold"], ["folder"]],
   [["fulmar", "create", "--mem", ""], []],
   [["fulmar", "help", "restar"], ["restart"]],
+  [
+    ["fulmar", "explain", "--csr", "destr"],
+    ["destroy", "destroy-block"],
+  ],
+  [["fulmar", "explain", "create", "--ty"], ["--typ"]],
   [["fulmard", "import"], ["import-state"]],
   [["fulmard", "--dbdir", "folder", "import-state", "--rep"], ["--replace"]],
   [["fulmar-endpoint", "--po"], ["--port"]],

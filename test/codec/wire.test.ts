@@ -98,3 +98,11 @@ test("reference bug 31: encodeWire tells an older client the lowest CPU", () => 
     expect(told.kind === "unikernels" && told.unikernels[0]?.value.cpuids).toEqual([3]);
   }
 });
+
+test("decodeWire refuses to explain an explanation, however deep", () => {
+  const plain: Payload = { kind: "command", command: { kind: "explain", command: { kind: "policy-info" } } };
+  expect(decodeWire(encodeWire({ header, payload: plain }))).toMatchObject({ ok: true, value: { payload: plain } });
+  let command = explicit(4, explicit(0, nul));
+  for (let depth = 0; depth < 20; depth++) command = explicit(19, command);
+  expect(decodeWire(encodeDer(sequence(headerDer, explicit(0, command)))).ok).toBe(false);
+});
