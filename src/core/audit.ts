@@ -10,6 +10,7 @@
 import type { Command } from "./command.ts";
 import { isWithin, type Name, type Path, sameName } from "./name.ts";
 import type { Refusal } from "./refusal.ts";
+import { unreachable } from "./result.ts";
 import type { Reply } from "./state.ts";
 
 export interface AuditEntry {
@@ -123,8 +124,27 @@ export function changes(command: Command): boolean {
     case "lock":
     case "unlock":
       return true;
-    default:
+    case "console-add":
+    case "console-subscribe":
+    case "console-list-inactive":
+    case "stats-add":
+    case "stats-remove":
+    case "stats-subscribe":
+    case "stats-initial":
+    case "unikernel-info":
+    case "unikernel-get":
+    case "policy-info":
+    case "block-info":
+    case "block-dump":
+    case "status":
+    case "log-subscribe":
+    case "audit":
+    case "session":
+    case "locks":
+    case "explain":
       return false;
+    default:
+      return unreachable(command);
   }
 }
 
