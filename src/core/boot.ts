@@ -114,7 +114,14 @@ export function boot(
     }
   }
   for (const { name } of guests.values()) before.push({ kind: "discard", name });
-  return { ...settleAll({ state, effects }), before: [...holds, ...before] };
+  const settled = settleAll({ state, effects });
+  // Whoever is served may make anew what is gone: what is stored of it then must not go behind that.
+  const isCommit = ({ kind }: Effect): boolean => kind === "commit";
+  return {
+    state: settled.state,
+    before: [...holds, ...before, ...settled.effects.filter(isCommit)],
+    effects: settled.effects.filter((effect) => !isCommit(effect)),
+  };
 }
 
 /** What is found decides only where it is what is stored, and ended of its own accord, having shown that it can run. */

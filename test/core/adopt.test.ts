@@ -83,6 +83,12 @@ test("boot takes what quit while nobody looked away, with all it had", () => {
   expect([host.pending, host.left.size]).toEqual([[], 0]);
 });
 
+test("boot writes down what is gone before anybody is served, who may make it anew", () => {
+  const { before, effects } = boot(wide, stored(incarnation()), [left(incarnation(), exit(0))]);
+  expect(before).toContainEqual({ kind: "commit", changes: [{ kind: "unikernel", name: vm }] });
+  expect(kinds(effects)).not.toContain("commit");
+});
+
 test("boot lets what is to restart wait for its back-off first", () => {
   const what = incarnation(again);
   const host = new FakeHost(wide, everyLaw, stored(what), [left(what, exit(3))]);
