@@ -12,6 +12,7 @@ import { err, ok, type Result } from "../core/result.ts";
 import type { Settings, Typ } from "../core/unikernel.ts";
 import { describeDevices } from "./describe.ts";
 import { type Failure, failure, fileFailure } from "./failure.ts";
+import { addHealth, type HealthOptions, healthOf } from "./health.ts";
 import { addCompression, addNetworking, type Compression, levelOf, type Networking } from "./options.ts";
 import type { Session } from "./session.ts";
 import { addSettings, type SettingsOptions, settingsOf } from "./settings.ts";
@@ -48,13 +49,13 @@ export function addUnikernel(program: CommanderCommand, session: Session): void 
     });
 }
 
-interface CreateOptions extends Networking, Compression, SettingsOptions {
+interface CreateOptions extends Networking, Compression, SettingsOptions, HealthOptions {
   readonly force?: boolean;
   readonly typ: Typ;
 }
 
 function addCreate(program: CommanderCommand, session: Session): void {
-  addCompression(addNetworking(addSettings(program.command("create"))))
+  addHealth(addCompression(addNetworking(addSettings(program.command("create")))))
     .description("start a unikernel from an image")
     .addArgument(unikernelArgument())
     .argument("<image>", "the file of its image")
@@ -65,7 +66,8 @@ function addCreate(program: CommanderCommand, session: Session): void {
       const bytes = await readImage(session, file, config);
       if (!bytes.ok) return session.finish(bytes.error);
       const image = { compressed: false, bytes: bytes.value };
-      const command = { kind: "unikernel-create", config, image, replace: options.force === true } as const;
+      const replace = options.force === true;
+      const command = { kind: "unikernel-create", config, image, replace, ...healthOf(options) } as const;
       session.finish(await session.send({ name, command, options }));
     });
 }

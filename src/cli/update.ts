@@ -15,6 +15,7 @@ import { err, ok, type Result } from "../core/result.ts";
 import type { UnikernelConfig, UnikernelInfo } from "../core/unikernel.ts";
 import { escapeText } from "./escape.ts";
 import { type Failure, failure } from "./failure.ts";
+import { addHealth, type HealthOptions, healthOf } from "./health.ts";
 import { addCompression, addNetworking, type Networking } from "./options.ts";
 import { inform, warn } from "./report.ts";
 import {
@@ -29,14 +30,14 @@ import {
 import type { Outcome, Session } from "./session.ts";
 import { parseThingWord } from "./words.ts";
 
-interface UpdateOptions extends Networking {
+interface UpdateOptions extends Networking, HealthOptions {
   readonly httpHost: Repository;
   readonly dryRun?: boolean;
   readonly compressionLevel?: number;
 }
 
 export function addUpdate(program: CommanderCommand, session: Session): void {
-  addCompression(addNetworking(program.command("update")))
+  addHealth(addCompression(addNetworking(program.command("update"))))
     .description("replace a unikernel by the latest build of its image; what it is allowed stays")
     .addArgument(new Argument("<unikernel>", "its name, such as alice:web").argParser(parseThingWord))
     .addOption(
@@ -72,7 +73,8 @@ async function update(session: Session, name: Name, options: UpdateOptions): Pro
   const bytes = await readBuild(repository, to.value, config);
   if (!bytes.ok) return bytes.error;
   const image = { compressed: false, bytes: bytes.value };
-  return session.send({ name, command: { kind: "unikernel-create", config, image, replace: true }, options });
+  const command = { kind: "unikernel-create", config, image, replace: true, ...healthOf(options) } as const;
+  return session.send({ name, command, options });
 }
 
 /** What runs now. Over TLS this is a connection of its own: a certificate carries one command. */

@@ -4,11 +4,23 @@
  * @module
  */
 import type { Command, ConsoleStart, Tap } from "../core/command.ts";
+import type { Health } from "../core/health.ts";
 import { unreachable } from "../core/result.ts";
 import { readQuery, writeQuery } from "./audit.ts";
 import { blockCommands, writeBlockCommand } from "./block_command.ts";
+import { readConfig, writeConfig } from "./config.ts";
 import type { Reader } from "./der.ts";
-import { type Der, explicit, integer, nul, optionalExplicit, sequence, sequenceOf, text } from "./der_writer.ts";
+import {
+  boolean,
+  type Der,
+  explicit,
+  integer,
+  nul,
+  optionalExplicit,
+  sequence,
+  sequenceOf,
+  text,
+} from "./der_writer.ts";
 import { readCount, readNatural, writeCount } from "./number.ts";
 import { readPolicy, writePolicy } from "./policy.ts";
 import { readGeneralizedTime, writeGeneralizedTime } from "./time.ts";
@@ -31,8 +43,11 @@ export function writeCommand(command: Command): Der {
     case "stats-subscribe":
     case "stats-initial":
       return explicit(1, writeStatsCommand(command));
-    case "unikernel-info":
     case "unikernel-create":
+      return command.health === undefined
+        ? explicit(3, writeUnikernelCommand(command))
+        : explicit(24, writeHealthyCreate(command, command.health));
+    case "unikernel-info":
     case "unikernel-restart":
     case "unikernel-destroy":
     case "unikernel-get":
@@ -81,6 +96,24 @@ function readSession(reader: Reader): Command {
     const allowed = inside.optionalExplicit(0, (kinds) => kinds.sequenceOf((kind) => kind.utf8()));
     const end = inside.optionalExplicit(1, readGeneralizedTime);
     return { kind: "session", ...(allowed === undefined ? {} : { allowed }), ...(end === undefined ? {} : { end }) };
+  });
+}
+
+/** Ours: SEQUENCE { replace BOOLEAN, within Int (ms), console [0] UTF8String OPTIONAL, the create's configuration }. */
+function writeHealthyCreate(
+  { config, image, replace }: Extract<Command, { kind: "unikernel-create" }>,
+  { within, pattern }: Health,
+): Der {
+  return sequence(boolean(replace), integer(within), optionalExplicit(0, pattern, text), writeConfig(config, image));
+}
+
+function readHealthyCreate(reader: Reader): Command {
+  return reader.sequence((inside) => {
+    const replace = inside.boolean();
+    const within = readNatural(inside);
+    const pattern = inside.optionalExplicit(0, (console) => console.utf8());
+    const health = pattern === undefined ? { within } : { within, pattern };
+    return { kind: "unikernel-create", ...readConfig(inside, 5), replace, health };
   });
 }
 
@@ -182,6 +215,7 @@ const plain: Alternatives<Command> = {
   21: (reader) => reader.choice(lockCommands),
   22: (reader) => ({ kind: "audit", query: readQuery(reader) }),
   23: (reader) => reader.null({ kind: "status" }),
+  24: readHealthyCreate,
 };
 
 /** An explained command is none that explains: what is read does not nest without end. */

@@ -5,6 +5,7 @@
  *
  * @module
  */
+import type { Health } from "./health.ts";
 import { claimMacs } from "./macs.ts";
 import { checkDevices } from "./manifest.ts";
 import { type Name, parseLabel } from "./name.ts";
@@ -50,6 +51,7 @@ export interface Asked {
   readonly image: ImageSource;
   /** Policies that came with it. */
   readonly grants: readonly GrantChange[];
+  readonly health?: Health;
 }
 
 /** Reserves for a unikernel that is not there yet, and has its image prepared. */
@@ -116,8 +118,11 @@ export function occupied(unikernel: Unikernel): "create" | "replace" | "restart"
   if (unikernel.change !== undefined) return "replace";
   if (unikernel.phase.kind === "stopping") return unikernel.phase.next.kind;
   if (unikernel.phase.kind === "starting") return unikernel.phase.next?.kind ?? "create";
-  if (unikernel.phase.kind !== "trying" || unikernel.phase.client === undefined) return undefined;
-  return unikernel.phase.previous === undefined ? "restart" : "replace";
+  if (unikernel.phase.kind !== "trying") return undefined;
+  const { client, previous, first, failed } = unikernel.phase;
+  if (previous !== undefined) return "replace";
+  if (first) return "create";
+  return client === undefined && failed === undefined ? undefined : "restart";
 }
 
 function prepare(state: State, { name, config, image }: Asked, job: number): Step {
@@ -127,7 +132,8 @@ function prepare(state: State, { name, config, image }: Asked, job: number): Ste
 /** Makes it so. What was not there before is written down first; what replaces something, when it has proved itself. */
 function carryOut(state: State, name: Name, unikernel: Unikernel, change: Change, incarnation: Incarnation): Step {
   const { change: _, ...rest } = unikernel;
-  const client = change.client === undefined ? {} : { client: change.client, grants: change.grants };
+  const health = change.health === undefined ? {} : { health: change.health };
+  const client = change.client === undefined ? {} : { client: change.client, grants: change.grants, ...health };
   const { phase, current } = rest;
   const record = { config: incarnation.config, digest: incarnation.digest };
   const commit: Effect = { kind: "commit", changes: [{ kind: "unikernel", name, record }] };
@@ -136,7 +142,11 @@ function carryOut(state: State, name: Name, unikernel: Unikernel, change: Change
   function move(): Step {
     switch (phase.kind) {
       case "preparing":
-        return start(state, name, rest, incarnation, { ...client, first: isNew(change), trial: !isNew(change) });
+        return start(state, name, rest, incarnation, {
+          ...client,
+          first: isNew(change),
+          trial: !isNew(change) || change.health !== undefined,
+        });
       case "held":
       case "waiting": {
         const previous = current === undefined ? {} : { previous: current };

@@ -8,6 +8,7 @@
  */
 import type { AuditQuery } from "./audit.ts";
 import type { Explanation } from "./explanation.ts";
+import type { Health } from "./health.ts";
 import type { Name, Path } from "./name.ts";
 import type { Permission } from "./permission.ts";
 import type { Policy } from "./policy.ts";
@@ -38,6 +39,8 @@ export type Command =
       readonly config: UnikernelConfig;
       readonly image: Image;
       readonly replace: boolean;
+      /** Ours: what it must show before it counts as created. */
+      readonly health?: Health;
     }
   | { readonly kind: "unikernel-restart"; readonly settings?: Settings }
   | { readonly kind: "unikernel-destroy" }

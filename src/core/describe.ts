@@ -136,6 +136,12 @@ function describeLife(refusal: LifeRefusal | TenderRefusal | TrustRefusal): stri
       return `unikernel ${printName(refusal.name)} was destroyed by another command meanwhile`;
     case "unikernel-unkillable":
       return `unikernel ${printName(refusal.name)} did not end, not even when it was killed: the host's kernel holds it, and it goes once that lets go`;
+    case "health-too-long":
+      return `a unikernel must be healthy within 1 to ${refusal.limit} ms, ${refusal.within} were asked for`;
+    case "pattern-bad":
+      return `the pattern for a healthy console cannot be read behind its character ${refusal.at}: groups, alternatives and bytes beyond ASCII are not known`;
+    case "unhealthy":
+      return `it was not healthy within ${refusal.within} ms`;
     case "ended-at-once":
       return `it ended at once, ${describeExit(refusal.status)}`;
     case "start-failed":

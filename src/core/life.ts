@@ -21,7 +21,7 @@ import {
   shouldRestart,
 } from "./restart.ts";
 import { err, ok, type Result, unreachable } from "./result.ts";
-import type { ClientId, Effect, Event, Next, State, Step, Unikernel, Waits } from "./state.ts";
+import type { ClientId, Effect, Event, Next, State, Step, Trial, Unikernel } from "./state.ts";
 import {
   answer,
   find,
@@ -91,7 +91,8 @@ export function due(state: State, event: Of<"due">): Step {
   const unikernel = find(state, name);
   const { phase } = unikernel ?? {};
   if (unikernel === undefined || state.stopping) return { state, effects: [] };
-  if (phase?.kind === "trying" && phase.run === run) return prove(state, name, unikernel, phase);
+  if (phase?.kind === "trying" && phase.run === run)
+    return phase.failed === undefined ? prove(state, name, unikernel, phase) : { state, effects: [] };
   if (phase?.kind !== "waiting" || phase.run !== run) return { state, effects: [] };
   return startAgain(state, name, unikernel, phase.trial);
 }
@@ -210,9 +211,10 @@ function endedOnTrial(
   lived: number,
 ): Step {
   const { kind: _, run: __, ...waits } = phase;
+  if (phase.failed !== undefined) return fail(state, name, unikernel, phase, phase.failed);
   const named = unikernel.current?.config.addName === true && refusedName(true, status);
   if (named) return ended(state, name, unikernel, status, { lived, waits });
-  if (couldNotStart(status)) {
+  if (couldNotStart(status) || phase.health !== undefined) {
     const { previous } = phase;
     const failures = unikernel.failures + 1;
     const delay = previous === undefined ? backOff(failures) : 0;
@@ -227,7 +229,7 @@ function endedOnTrial(
 /** How long it had lived, ms, and who waits for it if it was on trial. */
 interface Life {
   readonly lived: number;
-  readonly waits?: Pick<Waits, "client" | "previous" | "grants">;
+  readonly waits?: Trial;
 }
 
 /** It ended by itself: once more without its name, again after a while, or not at all. */
@@ -239,7 +241,7 @@ function ended(state: State, name: Name, unikernel: Unikernel, status: ExitStatu
     const nameless = { ...current, config: { ...config, addName: false } };
     const record = { config: nameless.config, digest: current.digest };
     const commit: Effect = { kind: "commit", changes: [{ kind: "unikernel", name, record }] };
-    const again = start(state, name, unikernel, nameless, { ...waits, first: false, trial: waits !== undefined });
+    const again = start(state, name, unikernel, nameless, { first: false, ...waits, trial: waits !== undefined });
     return waits?.previous === undefined ? preceded([commit], again) : again;
   }
   const failures = countFailure(unikernel.failures, lived);

@@ -95,6 +95,12 @@ export type Refusal =
 
 /** Why a unikernel that is there cannot be changed, or was not. */
 export type LifeRefusal =
+  /** Milliseconds. */
+  | { readonly kind: "health-too-long"; readonly within: number; readonly limit: number }
+  /** `at` is where the pattern ceases to be one. */
+  | { readonly kind: "pattern-bad"; readonly at: number }
+  /** It runs, and did not show in time, ms, that it is healthy. */
+  | { readonly kind: "unhealthy"; readonly within: number }
   /** Another command is changing it; `doing` tells which. */
   | {
       readonly kind: "unikernel-busy";

@@ -10,6 +10,7 @@
 import type { BlockForm, Command, Level, Success } from "./command.ts";
 import type { Bounds } from "./delegation.ts";
 import type { Happening } from "./happening.ts";
+import type { Health } from "./health.ts";
 import type { Lock, Locks } from "./lock.ts";
 import type { Manifest, TenderKind } from "./manifest.ts";
 import type { Name, Path } from "./name.ts";
@@ -84,7 +85,7 @@ export type Phase =
   /** `client` waits for the start. Should it fail, `previous` comes back, and what was never there before (`first`) goes. */
   | ({ readonly kind: "starting"; readonly run: number; readonly next?: Next } & Waits)
   /** Its tender runs, and it has yet to prove that it can; `previous` may still come back. */
-  | ({ readonly kind: "trying"; readonly run: number } & Pick<Waits, "client" | "previous" | "grants">)
+  | ({ readonly kind: "trying"; readonly run: number } & Trial)
   | { readonly kind: "running"; readonly run: number }
   /** `stuck` where it did not end by SIGKILL either, and nobody waits any more. */
   | { readonly kind: "stopping"; readonly run: number; readonly next: Next; readonly stuck?: true }
@@ -92,6 +93,9 @@ export type Phase =
   | { readonly kind: "waiting"; readonly run: number; readonly trial: boolean }
   /** Stopped, or not started, because a delegation above it is revoked; started again when that counts again. */
   | { readonly kind: "held" };
+
+/** `failed` where it was told to end because it is not healthy. */
+export type Trial = Pick<Waits, "client" | "previous" | "grants" | "first" | "health"> & { readonly failed?: Refusal };
 
 /** Who and what waits for a start to succeed. */
 export interface Waits {
@@ -102,6 +106,8 @@ export interface Waits {
   readonly trial: boolean;
   /** The policies that came with what `client` asked for, taken back should it fail. */
   readonly grants?: readonly GrantChange[];
+  /** What its trial asks of it; absent: not to end at once. */
+  readonly health?: Health;
   /** Why what `client` asked for failed: this is what was there before it, coming back. */
   readonly cause?: Refusal;
 }
@@ -116,6 +122,7 @@ export type Next =
       readonly client?: ClientId;
       readonly incarnation: Incarnation;
       readonly grants?: readonly GrantChange[];
+      readonly health?: Health;
     };
 
 /** A create, a force create or a restart with arguments whose image and tender are being looked at. */
@@ -127,6 +134,7 @@ export interface Change {
   readonly image: ImageSource;
   /** The policies that its chain brought, taken back should it be refused. */
   readonly grants: readonly GrantChange[];
+  readonly health?: Health;
 }
 
 /** What the host found out about an image and the tender for it. */
@@ -174,6 +182,8 @@ export type Event =
     }
   /** It was told to stop, and is still there after all that the host can do. */
   | { readonly kind: "stop-failed"; readonly name: Name; readonly run: number }
+  /** It did not show in time that it is healthy. */
+  | { readonly kind: "unhealthy"; readonly name: Name; readonly run: number }
   | { readonly kind: "due"; readonly name: Name; readonly run: number }
   /** What was asked of a block device is done, or with a refusal was not. */
   | { readonly kind: "block-done"; readonly name: Name; readonly client: ClientId; readonly refusal?: Refusal }
@@ -199,7 +209,13 @@ export type Effect =
   | { readonly kind: "discard"; readonly name: Name }
   | { readonly kind: "timer"; readonly name: Name; readonly run: number; readonly delay: number }
   /** It is due once it has run long enough to have proved that it can. */
-  | { readonly kind: "trial"; readonly name: Name; readonly run: number }
+  | {
+      readonly kind: "trial";
+      readonly name: Name;
+      readonly run: number;
+      readonly since: number;
+      readonly health?: Health;
+    }
   /** One use of a stored image more. */
   | { readonly kind: "hold-image"; readonly digest: Uint8Array }
   /** One use of the image less. */

@@ -18,9 +18,13 @@ type Stopping = Extract<Phase, { kind: "stopping" }>;
 /** It was told to stop, and killed, and is still there. */
 export function stopFailed(state: State, { name, run }: Extract<Event, { kind: "stop-failed" }>): Step {
   const unikernel = find(state, name);
+  const refusal: Refusal = { kind: "unikernel-unkillable", name };
+  if (unikernel?.phase.kind === "trying" && unikernel.phase.run === run) {
+    const { client, ...phase } = unikernel.phase;
+    return { state: put(state, name, { ...unikernel, phase }), effects: refuse(client, refusal) };
+  }
   if (unikernel?.phase.kind !== "stopping" || unikernel.phase.run !== run) return { state, effects: [] };
   const { phase } = unikernel;
-  const refusal: Refusal = { kind: "unikernel-unkillable", name };
   switch (phase.next.kind) {
     case "hold":
       return { state: stick(state, name, unikernel, phase), effects: [] };

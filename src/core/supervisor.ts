@@ -14,6 +14,7 @@ import { type Asked, prepared, prepareFailed, reserve, reserveReplacement } from
 import type { Command, Success } from "./command.ts";
 import { insertLevels, insertPolicy, removePolicy } from "./delegation.ts";
 import { explain } from "./explain.ts";
+import { checkHealth } from "./health.ts";
 import { heldAt, settleHolds } from "./hold.ts";
 import { blockInfo, policyInfo, unikernelInfo, unikernelStatus } from "./info.ts";
 import { destroy, due, exited, restart, started, startFailed } from "./life.ts";
@@ -26,6 +27,7 @@ import { checkSettings } from "./settings.ts";
 import type { Event, Request, State, Step, Unikernel } from "./state.ts";
 import { stopFailed } from "./stuck.ts";
 import { answer, commitGrants, find, preceded, refuse, replies } from "./transition.ts";
+import { unhealthy } from "./trial.ts";
 import type { GrantChange } from "./trie.ts";
 import { changeLock, takeList } from "./trust.ts";
 
@@ -51,6 +53,8 @@ function dispatch(state: State, event: Event): Step {
       return startFailed(state, event);
     case "exited":
       return exited(state, event);
+    case "unhealthy":
+      return unhealthy(state, event);
     case "stop-failed":
       return stopFailed(state, event);
     case "due":
@@ -113,7 +117,10 @@ function decide(state: State, asking: Asking, grants: readonly GrantChange[]): R
     case "unikernel-create":
       return create(
         state,
-        { name, client, grants, config: command.config, image: { kind: "client", client } },
+        {
+          ...{ name, client, grants, config: command.config, image: { kind: "client", client } },
+          ...(command.health === undefined ? {} : { health: command.health }),
+        },
         command.replace,
       );
     case "unikernel-restart":
@@ -166,6 +173,8 @@ function create(state: State, asked: Asked, force: boolean): Result<Step, Refusa
   const { name } = asked;
   const fine = checkSettings(name, asked.config);
   if (!fine.ok) return fine;
+  const healthy = asked.health === undefined ? fine : checkHealth(asked.health);
+  if (!healthy.ok) return healthy;
   const unikernel = find(state, name);
   if (unikernel === undefined) return reserve(state, asked);
   return force ? reserveReplacement(state, unikernel, asked) : err({ kind: "unikernel-exists", name });

@@ -12,15 +12,15 @@ import { claimMacs, releaseMacs } from "./macs.ts";
 import type { Name } from "./name.ts";
 import type { Refusal } from "./refusal.ts";
 import { putUnikernel } from "./resources.ts";
-import type { Effect, Incarnation, Phase, State, Step, Unikernel } from "./state.ts";
-import { answer, chargeOf, preceded, put, refuse, removed, start, takeBack, tell, wait } from "./transition.ts";
+import type { Effect, Event, Incarnation, Phase, State, Step, Unikernel } from "./state.ts";
+import { answer, chargeOf, find, preceded, put, refuse, removed, start, takeBack, tell, wait } from "./transition.ts";
 
 export type Starting = Extract<Phase, { kind: "starting" }>;
 export type Trying = Extract<Phase, { kind: "trying" }>;
 
 /** The tender runs: a trial begins, or where there is none it is there. */
 export function enter(state: State, name: Name, unikernel: Unikernel, phase: Starting, now: number): Step {
-  const { run, client, previous, grants, trial, first, cause } = phase;
+  const { run, client, previous, grants, trial, first, cause, health } = phase;
   const happened = tell(name, { kind: first || previous !== undefined ? "created" : "restarted" });
   if (!trial) {
     const running: Unikernel = { ...unikernel, started: now, phase: { kind: "running", run } };
@@ -30,6 +30,8 @@ export function enter(state: State, name: Name, unikernel: Unikernel, phase: Sta
   const trying: Phase = {
     kind: "trying",
     run,
+    first,
+    ...(health === undefined ? {} : { health }),
     ...waits,
     ...(previous === undefined ? {} : { previous }),
     ...(grants === undefined ? {} : { grants }),
@@ -37,7 +39,11 @@ export function enter(state: State, name: Name, unikernel: Unikernel, phase: Sta
   const told = cause === undefined ? [] : refuse(client, { kind: "start-failed", cause, outcome: "old-runs" });
   return {
     state: put(state, name, { ...unikernel, started: now, phase: trying }),
-    effects: [...told, ...happened, { kind: "trial", name, run }],
+    effects: [
+      ...told,
+      ...happened,
+      { kind: "trial", name, run, since: now, ...(health === undefined ? {} : { health }) },
+    ],
   };
 }
 
@@ -59,6 +65,19 @@ export function settle(state: State, name: Name, unikernel: Unikernel, { previou
   return {
     state: dropMacs({ ...state, resources }, name, previous, current),
     effects: [{ kind: "commit", changes: [{ kind: "unikernel", name, record }] }, ...released(previous)],
+  };
+}
+
+/** It is not healthy: it is stopped, and fails then. */
+export function unhealthy(state: State, { name, run }: Extract<Event, { kind: "unhealthy" }>): Step {
+  const unikernel = find(state, name);
+  const phase = unikernel?.phase;
+  if (unikernel === undefined || phase?.kind !== "trying" || phase.run !== run || state.stopping)
+    return { state, effects: [] };
+  const failed: Refusal = { kind: "unhealthy", within: phase.health?.within ?? 0 };
+  return {
+    state: put(state, name, { ...unikernel, phase: { ...phase, failed } }),
+    effects: [{ kind: "stop", name, run }],
   };
 }
 
@@ -88,8 +107,7 @@ export function fail(before: State, name: Name, unikernel: Unikernel, phase: Sta
       start(restored, name, unikernel, previous, { ...waits, first: false, trial: true }),
     );
   }
-  if (phase.kind === "starting" && phase.first)
-    return removed(state, name, unikernel, [...effects, ...refuse(client, cause)]);
+  if (phase.first) return removed(state, name, unikernel, [...effects, ...refuse(client, cause)]);
   const earlier = phase.kind === "starting" ? phase.cause : undefined;
   const refusal = { kind: "start-failed", cause: earlier ?? cause, outcome: earlier ? "old-waits" : "waits" } as const;
   const waiting = wait(state, name, unikernel, unikernel.failures + 1, phase.kind === "trying" || phase.trial);

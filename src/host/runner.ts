@@ -4,6 +4,7 @@
  *
  * @module
  */
+import type { Health } from "../core/health.ts";
 import { type Name, printName } from "../core/name.ts";
 import type { Refusal } from "../core/refusal.ts";
 import { unreachable } from "../core/result.ts";
@@ -16,7 +17,7 @@ import type { Log } from "./log.ts";
 import type { Preparer, Upload } from "./preparer.ts";
 import { refuseHost } from "./refuse.ts";
 import type { Change, Store } from "./store.ts";
-import { storeChange } from "./store_change.ts";
+import { storeChange, withoutDisk } from "./store_change.ts";
 
 /** What the runner needs around it. */
 export interface Surroundings {
@@ -27,6 +28,8 @@ export interface Surroundings {
   readonly log: Log;
   /** Milliseconds that a start takes to prove itself. */
   readonly trial: number;
+  /** Whether a unikernel that runs since then prints in time what it should. */
+  readonly prints: (name: Name, health: Health, since: number) => Promise<boolean>;
   readonly ledger: Ledger;
   /** Answers a client, if it is still there. */
   readonly reply: (client: ClientId, reply: Reply) => void;
@@ -142,7 +145,7 @@ export class Runner {
         this.#wait(effect, effect.delay);
         return undefined;
       case "trial":
-        this.#wait(effect, this.#around.trial);
+        this.#try(effect);
         return undefined;
       case "hold-image":
         preparer.hold(effect.digest);
@@ -215,6 +218,15 @@ export class Runner {
     return (status) => this.#later({ kind: "exited", name, run, status, now: Date.now() });
   }
 
+  #try(effect: Of<"trial">): void {
+    const { name, run, since, health } = effect;
+    const within = health?.within ?? this.#around.trial;
+    if (health?.pattern === undefined) return void this.#wait(effect, within);
+    void this.#around.prints(name, health, since).then((healthy) => {
+      if (!this.#closed) void this.#later({ kind: healthy ? "due" : "unhealthy", name, run });
+    });
+  }
+
   #wait({ name, run }: Of<"timer" | "trial">, delay: number): void {
     if (this.#closed) return;
     const timer = setTimeout(() => {
@@ -284,12 +296,4 @@ function joinCommits(effects: readonly Effect[]): readonly Effect[] {
     else joined[joined.length - 1] = { kind: "commit", changes: [...last.changes, ...effect.changes] };
     return joined;
   }, []);
-}
-
-/** What an effect becomes where the commit before it failed: a good reply would promise too much. */
-function withoutDisk(
-  effect: Exclude<Effect, { kind: "commit" }>,
-  refusal: Refusal,
-): Exclude<Effect, { kind: "commit" }> {
-  return effect.kind === "reply" && effect.reply.ok ? { ...effect, reply: { ok: false, refusal } } : effect;
 }

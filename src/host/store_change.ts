@@ -1,12 +1,14 @@
 /**
- * What the supervisor wants stored, as entries of the store.
+ * What the supervisor wants stored, as entries of the store, and what of its
+ * other effects still holds where that fails.
  *
  * @module
  */
 import { encodeCrl, encodeGrant, encodeLock, encodePast, encodeUnikernel, pastKey } from "../codec/record.ts";
 import { printName, printPath } from "../core/name.ts";
+import type { Refusal } from "../core/refusal.ts";
 import { unreachable } from "../core/result.ts";
-import type { StoreChange } from "../core/state.ts";
+import type { Effect, StoreChange } from "../core/state.ts";
 import type { Change } from "./store.ts";
 
 export function storeChange(change: StoreChange): Change {
@@ -33,4 +35,12 @@ export function storeChange(change: StoreChange): Change {
     default:
       return unreachable(change);
   }
+}
+
+/** What an effect becomes where the commit before it failed: a good reply would promise too much. */
+export function withoutDisk(
+  effect: Exclude<Effect, { kind: "commit" }>,
+  refusal: Refusal,
+): Exclude<Effect, { kind: "commit" }> {
+  return effect.kind === "reply" && effect.reply.ok ? { ...effect, reply: { ok: false, refusal } } : effect;
 }

@@ -12,6 +12,7 @@ import { decodeText } from "../codec/text.ts";
 import { encodeWire } from "../codec/wire.ts";
 import type { ConsoleStart } from "../core/command.ts";
 import { Console, type ConsoleLine } from "../core/console.ts";
+import { type Health, parsePattern } from "../core/health.ts";
 import type { DaemonLimits } from "../core/limits.ts";
 import { compareListed, isWithin, type Name, type Path, printName, relativeTo } from "../core/name.ts";
 
@@ -26,6 +27,8 @@ interface Kept {
   readonly name: Name;
   readonly console: Console;
   readonly subscribers: Set<Subscriber>;
+  /** Who waits for one line, and counts for no subscriber. */
+  readonly watchers: Set<(line: Uint8Array) => void>;
   /** Only listened for yet, printing, or what is left of a unikernel. */
   state: "awaited" | "active" | "ended";
 }
@@ -111,6 +114,27 @@ export class Consoles {
     };
   }
 
+  /** Whether a line that came since then, ms since the Unix epoch, or comes in time, fits a unikernel's health. */
+  async prints(name: Name, { within, pattern = "" }: Health, since: number): Promise<boolean> {
+    const parsed = parsePattern(pattern);
+    if (!parsed.ok) return false;
+    const { matches } = parsed.value;
+    const kept = this.#open(name, "awaited");
+    if (kept.console.history({ kind: "since", time: since }).some(({ line }) => matches(line))) return true;
+    return new Promise((resolve) => {
+      const end = (found: boolean): void => {
+        clearTimeout(timer);
+        kept.watchers.delete(watch);
+        resolve(found);
+      };
+      const watch = (line: Uint8Array): void => {
+        if (matches(line)) end(true);
+      };
+      const timer = setTimeout(end, within, false).unref();
+      kept.watchers.add(watch);
+    });
+  }
+
   /** Names, relative to `path`, whose unikernel is gone and whose console is kept. */
   inactive(path: Path): readonly Name[] {
     const names = [...this.#ended].flatMap((key) => this.#consoles.get(key)?.name ?? []);
@@ -123,7 +147,7 @@ export class Consoles {
     const key = printName(name);
     const known = this.#consoles.get(key);
     if (known === undefined) {
-      const kept: Kept = { name, console: new Console(this.#limits["console-lines"]), subscribers: new Set(), state };
+      const kept: Kept = { name, console: new Console(this.#limits["console-lines"]), subscribers: new Set(), watchers: new Set(), state };
       this.#consoles.set(key, kept);
       return kept;
     }
@@ -141,6 +165,7 @@ export class Consoles {
   }
 
   #tell(kept: Kept, lines: readonly ConsoleLine[]): void {
+    for (const watch of kept.watchers) for (const { line } of lines) watch(line);
     if (lines.length === 0 || kept.subscribers.size === 0) return;
     const messages = encodeLines(kept.name, lines);
     for (const subscriber of kept.subscribers) {

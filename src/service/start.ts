@@ -208,6 +208,7 @@ function assemble(
       launcher,
       log,
       trial: options.trial ?? trialTime,
+      prints: (name, health, since) => consoles.prints(name, health, since),
       ledger: new Ledger(audit, (client) => requests.asked(client)),
       reply: (client, reply) => requests.reply(client, reply),
       upload: (client) => requests.upload(client),

@@ -89,6 +89,9 @@ const refusals: OneOfEach<Refusal> = {
   "command-unsupported": { kind: "command-unsupported", command: "stats-add" },
   "shutting-down": { kind: "shutting-down" },
   "unikernel-unkillable": { kind: "unikernel-unkillable", name: vm },
+  "health-too-long": { kind: "health-too-long", within: 500_000, limit: 240_000 },
+  "pattern-bad": { kind: "pattern-bad", at: 3 },
+  unhealthy: { kind: "unhealthy", within: 30_000 },
   "ended-at-once": { kind: "ended-at-once", status: { kind: "exited", code: 1 } },
   "start-failed": {
     kind: "start-failed",

@@ -280,8 +280,11 @@ export class FakeHost {
         if (how.stuck === true) this.tell({ kind: "stop-failed", name, run: effect.run });
         else this.#exit(effect.run, how.status);
         return;
-      case "timer":
       case "trial":
+        if (how.fine || effect.health?.pattern === undefined) this.tell({ kind: "due", name, run: effect.run });
+        else this.tell({ kind: "unhealthy", name, run: effect.run });
+        return;
+      case "timer":
         this.tell({ kind: "due", name, run: effect.run });
         return;
       default: {

@@ -1,6 +1,7 @@
 /** Requests and answers over so few names, policies and settings that they meet. */
 import fc from "fast-check";
 import type { Command, Level } from "../../src/core/command.ts";
+import type { Health } from "../../src/core/health.ts";
 import type { Label, Name, Path } from "../../src/core/name.ts";
 import { type Policy, unlimited } from "../../src/core/policy.ts";
 import type { ExitStatus } from "../../src/core/restart.ts";
@@ -160,6 +161,13 @@ export const actions: fc.Arbitrary<Action[]> = fc.array(
 
 const life = settings.map((given) => ({ ...given, memory: Math.max(10, given.memory) }));
 
+const health: fc.Arbitrary<{ readonly health?: Health }> = fc.constantFrom(
+  {},
+  {},
+  { health: { within: 1000 } },
+  { health: { within: 1000, pattern: "ready" } },
+);
+
 /** Two unikernels that are created, replaced, restarted and destroyed over each other; those at `a` have block devices. */
 export const lives: fc.Arbitrary<Action[]> = fc
   .array(
@@ -175,8 +183,8 @@ export const lives: fc.Arbitrary<Action[]> = fc
           command: fc.oneof(
             {
               weight: 5,
-              arbitrary: fc.tuple(life, often(true, false)).map(([given, replace]): Command => {
-                return { kind: "unikernel-create", config: { ...given, typ: "solo5" }, image, replace };
+              arbitrary: fc.tuple(life, often(true, false), health).map(([given, replace, more]): Command => {
+                return { kind: "unikernel-create", config: { ...given, typ: "solo5" }, image, replace, ...more };
               }),
             },
             { weight: 1, arbitrary: life.map((given): Command => ({ kind: "unikernel-restart", settings: given })) },

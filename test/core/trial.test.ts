@@ -1,6 +1,7 @@
 /** Starts that matter to what was there before, and what comes of them when they fail. */
 import { expect, test } from "vitest";
 import type { Found } from "../../src/core/boot.ts";
+import type { Command } from "../../src/core/command.ts";
 import { describeRefusal } from "../../src/core/describe.ts";
 import { unikernelStatus } from "../../src/core/info.ts";
 import type { Refusal } from "../../src/core/refusal.ts";
@@ -148,6 +149,37 @@ test("who waits for a unikernel that the kernel holds is told so, and it goes, o
   expect(unikernelStatus(host.state, vm)).toMatchObject({ unikernels: [{ value: { phase: "unkillable" } }] });
   expect(told(host, host.ask(vm, create({}, true)))).toMatchObject({ kind: "unikernel-busy", doing: "destroy" });
   host.end(0, terminated);
+  expect([running(host), host.unikernels.size, host.uses.get(1)]).toEqual([[], 0, 0]);
+});
+
+test("a replacement that does not show in time that it is healthy is stopped, and gives way to what it replaced", () => {
+  const host = new FakeHost(wide, everyLaw);
+  outcome(host, "alice/vm", create({ memory: 10 }));
+  const health = { within: 2000, pattern: "ready" };
+  const command = { ...create({ memory: 20 }, true), health } as Command;
+  const client = host.ask(vm, command);
+  host.answer(0, { ...well, image: 2 });
+  host.answer(0, { ...well, status: terminated });
+  host.answer(0);
+  expect(host.pending).toMatchObject([{ kind: "trial", health }]);
+  host.answer(0, { ...well, fine: false });
+  expect([told(host, client), images(host)]).toEqual([undefined, [[2], 1]]);
+  host.settle({ ...well, status: terminated });
+  expect(told(host, client)).toEqual({
+    kind: "start-failed",
+    cause: { kind: "unhealthy", within: 2000 },
+    outcome: "old-runs",
+  });
+  expect([images(host), host.uses.get(2)]).toEqual([[[1], 1], 0]);
+});
+
+test("one that was never there before and is not healthy is gone again; any end before it is healthy is one at once", () => {
+  const host = new FakeHost(wide, everyLaw);
+  const client = host.ask(vm, { ...create(), health: { within: 2000 } } as Command);
+  host.answer(0);
+  host.answer(0);
+  host.end(0, { kind: "exited", code: 0 });
+  expect(told(host, client)).toEqual({ kind: "ended-at-once", status: { kind: "exited", code: 0 } });
   expect([running(host), host.unikernels.size, host.uses.get(1)]).toEqual([[], 0, 0]);
 });
 
