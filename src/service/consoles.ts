@@ -147,7 +147,13 @@ export class Consoles {
     const key = printName(name);
     const known = this.#consoles.get(key);
     if (known === undefined) {
-      const kept: Kept = { name, console: new Console(this.#limits["console-lines"]), subscribers: new Set(), watchers: new Set(), state };
+      const kept: Kept = {
+        name,
+        console: new Console(this.#limits["console-lines"]),
+        subscribers: new Set(),
+        watchers: new Set(),
+        state,
+      };
       this.#consoles.set(key, kept);
       return kept;
     }
