@@ -2,32 +2,9 @@
 import { randomBytes } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
 import { resolve } from "node:path";
-import { expect, type TestContext, test } from "vitest";
-import { needPrograms, needTender } from "./needs.ts";
-import { Place, refused, type Said, succeeded } from "./place.ts";
-import {
-  type Client,
-  makeAuthorities,
-  mustRun,
-  remote,
-  startAlbatross,
-  startFulmard,
-  startOurEndpoint,
-  startTheirEndpoint,
-} from "./systems.ts";
-
-interface Way {
-  readonly client: Client;
-  readonly daemon: "fulmard" | "albatrossd";
-  readonly endpoint: boolean;
-}
-
-const ways: readonly Way[] = [
-  { client: "albatross-client", daemon: "fulmard", endpoint: false },
-  { client: "albatross-client", daemon: "fulmard", endpoint: true },
-  { client: "fulmar", daemon: "albatrossd", endpoint: false },
-  { client: "fulmar", daemon: "albatrossd", endpoint: true },
-];
+import { expect, test } from "vitest";
+import { type Place, refused, type Said, succeeded } from "./place.ts";
+import { open, ways } from "./ways.ts";
 
 test.for(ways)(
   "$client gets from $daemon what it gave (through its endpoint: $endpoint)",
@@ -61,29 +38,6 @@ test("albatross-client is refused a content that does not fit, which stays out",
   expect(await run("set-block disk large")).toEqual(refused("larger than the block device, which has 1 MB"));
   expect(dumped(place, await run("dump-block disk")).equals(Buffer.alloc(1024 * 1024, "x"))).toBe(true);
 });
-
-/** The daemon, the words with which the client goes there, and the path that those leave to be said. */
-async function open(
-  context: TestContext,
-  { client, daemon, endpoint }: Way,
-): Promise<{ readonly place: Place; readonly to: string; readonly path: string }> {
-  const place = Place.open();
-  if (daemon === "fulmard") {
-    needPrograms(context, client);
-    await startFulmard(place, needTender(context));
-  } else {
-    needPrograms(context, "albatrossd", "albatross-console", "albatross-tls-endpoint", "solo5-spt");
-    await startAlbatross(place);
-  }
-  const sockets = daemon === "fulmard" ? "run" : "theirs";
-  if (!endpoint) {
-    await mustRun(place, `${client} add-policy alice 2 --mem 128 --cpu 0 --block 8 --tmpdir ${sockets}`);
-    return { place, to: `--tmpdir ${sockets}`, path: "alice:" };
-  }
-  await makeAuthorities(place, client, [{ name: "alice", asks: client, signs: client }]);
-  const address = await (daemon === "fulmard" ? startOurEndpoint(place) : startTheirEndpoint(place, "theirs"));
-  return { place, to: remote(address, "alice"), path: "" };
-}
 
 /** What is in the file that the client says it wrote. */
 function dumped(place: Place, said: Said): Buffer {
