@@ -10,6 +10,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { FulmarError } from "../src/client/main.ts";
 import {
   changingCalls,
   diskCalls,
@@ -29,12 +30,14 @@ export interface Row {
   readonly interruptions: number;
   readonly done: number;
   readonly refused: number;
+  readonly unstored: number;
   readonly unanswered: number;
   /** Where what was found contradicts what was answered. */
   readonly faults: readonly string[];
 }
 
-type Answer = "done" | "refused" | "unanswered";
+/** Unstored: done, and said to be not on the disk yet. */
+type Answer = "done" | "refused" | "unstored" | "unanswered";
 
 /** What a step leaves when nothing interferes. */
 interface Expected {
@@ -57,7 +60,7 @@ export interface Trial {
 export async function tryStep(top: string, step: Step, trial: Trial): Promise<Row> {
   const { harm, most, report = () => undefined, calls = harm === "KILL" ? changingCalls : diskCalls } = trial;
   const expected = await rehearse(top, step);
-  const counts = { done: 0, refused: 0, unanswered: 0 };
+  const counts = { done: 0, refused: 0, unstored: 0, unanswered: 0 };
   const faults: string[] = [];
   let interruptions = 0;
   for (const call of calls.filter((one) => expected.calls.includes(one))) {
@@ -77,11 +80,11 @@ export async function tryStep(top: string, step: Step, trial: Trial): Promise<Ro
 
 /** The rows for people, as Markdown. */
 export function printTable(rows: readonly Row[]): string {
-  const lines = rows.map(({ step, harm, interruptions, done, refused, unanswered, faults }) => {
-    return `| ${step} | ${harm} | ${interruptions} | ${done} | ${refused} | ${unanswered} | ${faults.length} |\n`;
+  const lines = rows.map(({ step, harm, interruptions, done, refused, unstored, unanswered, faults }) => {
+    return `| ${step} | ${harm} | ${interruptions} | ${done} | ${refused} | ${unstored} | ${unanswered} | ${faults.length} |\n`;
   });
   const head =
-    "| step | harm | interruptions | done | refused | unanswered | faults |\n|---|---|---|---|---|---|---|\n";
+    "| step | harm | interruptions | done | refused | not on disk | unanswered | faults |\n|---|---|---|---|---|---|---|---|\n";
   return head + lines.join("");
 }
 
@@ -152,16 +155,17 @@ async function seenByNext(place: Place): Promise<Sight> {
 async function answered(place: Place, act: Promise<void>): Promise<Answer> {
   const late = new AbortController();
   const patience = sleep(longest, "unanswered" as const, { signal: late.signal }).catch(() => "unanswered" as const);
-  const answer = act.then(
-    (): Answer => "done",
-    (error: unknown): Answer =>
-      error instanceof Error && "kind" in error && error.kind === "refused" ? "refused" : "unanswered",
-  );
+  const answer = act.then((): Answer => "done", answerOf);
   const first = await Promise.race([answer, patience]);
   late.abort();
   if (first === "unanswered" && !(await serves(place)) && place.isAlive)
     throw new Error(`the daemon hangs: ${place.log.slice(-2000)}`);
   return first;
+}
+
+function answerOf(error: unknown): Answer {
+  if (!(error instanceof FulmarError) || error.kind !== "refused") return "unanswered";
+  return error.message.includes("the disk did not take it") ? "unstored" : "refused";
 }
 
 async function serves(place: Place): Promise<boolean> {

@@ -48,6 +48,8 @@ export function describeRefusal(refusal: Refusal): string {
       return "the daemon is shutting down, try again once it is back";
     case "host-failed":
       return `${refusal.doing}: ${refusal.problem}`;
+    case "not-stored":
+      return `it is done, but the disk did not take it: ${refusal.problem}; it is written with the next change, and until then another start of the daemon may undo it`;
     default:
       return describeThing(refusal);
   }
@@ -69,7 +71,8 @@ type AboutPolicies =
   | "shutting-down"
   | "too-many-downloads"
   | "too-many-requests"
-  | "host-failed";
+  | "host-failed"
+  | "not-stored";
 
 /** Refusals about one unikernel or block device. */
 function describeThing(refusal: Exclude<Refusal, { kind: AboutPolicies }>): string {

@@ -91,7 +91,9 @@ export type Refusal =
   /** So many requests of the same delegate wait for their turn already. */
   | { readonly kind: "too-many-requests"; readonly limit: number }
   /** What the machine could not do; `problem` is the host's own sentence. */
-  | { readonly kind: "host-failed"; readonly doing: string; readonly problem: string };
+  | { readonly kind: "host-failed"; readonly doing: string; readonly problem: string }
+  /** What was asked for is done, and waits for a disk that takes it. */
+  | { readonly kind: "not-stored"; readonly problem: string };
 
 /** Why a unikernel that is there cannot be changed, or was not. */
 export type LifeRefusal =

@@ -37,10 +37,12 @@ export function storeChange(change: StoreChange): Change {
   }
 }
 
-/** What an effect becomes where the commit before it failed: a good reply would promise too much. */
+/** What an effect becomes where the commit before it failed: a good reply would promise too much, a bad one too little. */
 export function withoutDisk(
   effect: Exclude<Effect, { kind: "commit" }>,
   refusal: Refusal,
 ): Exclude<Effect, { kind: "commit" }> {
-  return effect.kind === "reply" && effect.reply.ok ? { ...effect, reply: { ok: false, refusal } } : effect;
+  if (effect.kind !== "reply" || !effect.reply.ok) return effect;
+  const problem = refusal.kind === "host-failed" ? refusal.problem : refusal.kind;
+  return { ...effect, reply: { ok: false, refusal: { kind: "not-stored", problem } } };
 }

@@ -101,6 +101,7 @@ const refusals: OneOfEach<Refusal> = {
   "too-many-requests": { kind: "too-many-requests", limit: 1111 },
   "too-many-downloads": { kind: "too-many-downloads", limit: 8 },
   "host-failed": { kind: "host-failed", doing: "making a tap device", problem: "no such bridge" },
+  "not-stored": { kind: "not-stored", problem: "store full" },
 };
 
 const excesses: OneOfEach<PolicyExcess> = {
