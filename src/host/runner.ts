@@ -17,7 +17,7 @@ import type { Log } from "./log.ts";
 import type { Preparer, Upload } from "./preparer.ts";
 import { refuseHost } from "./refuse.ts";
 import type { Change, Store } from "./store.ts";
-import { storeChange, withoutDisk } from "./store_change.ts";
+import { joinCommits, storeChange, withoutDisk } from "./store_change.ts";
 
 /** What the runner needs around it. */
 export interface Surroundings {
@@ -50,7 +50,7 @@ export class Runner {
   readonly #around: Surroundings;
   readonly #timers: Set<NodeJS.Timeout> = new Set();
   readonly #busy: Set<Promise<void>> = new Set();
-  /** What the store could not take; it goes with the next commit. */
+  /** What is to be stored, the latest of each kind: what the store could not take goes with the next commit. */
   readonly #unsaved: Map<string, Change> = new Map();
   #state: State;
   #closed = false;
@@ -94,6 +94,8 @@ export class Runner {
 
   async #perform(effects: readonly Effect[], client: ClientId | undefined): Promise<void> {
     let failed: Refusal | undefined;
+    // At once, in the order of the decisions: what is decided later, and stored while we are at it, is not undone.
+    for (const effect of effects) if (effect.kind === "commit") this.#remember(effect.changes);
     for (const [index, effect] of effects.entries()) {
       if (effect.kind === "commit") {
         this.#around.ledger.change(effect.changes, effects.slice(index + 1), client);
@@ -267,12 +269,15 @@ export class Runner {
     );
   }
 
-  /** @returns why the changes are not on the disk */
+  #remember(changes: readonly StoreChange[]): void {
+    for (const change of changes.map(storeChange)) this.#unsaved.set(`${change.table} ${change.key}`, change);
+  }
+
+  /** @param changes - remembered already. @returns why they are not on the disk */
   async #commit(changes: readonly StoreChange[]): Promise<Refusal | undefined> {
     for (const change of changes) {
       if (change.kind === "unikernel" && change.record === undefined) this.#around.gone(change.name);
     }
-    for (const change of changes.map(storeChange)) this.#unsaved.set(`${change.table} ${change.key}`, change);
     const batch = [...this.#unsaved];
     const committed = await this.#around.store.commit(batch.map(([, change]) => change));
     if (!committed.ok) {
@@ -286,14 +291,4 @@ export class Runner {
   #log(doing: string, name: Name, refusal: Refusal): void {
     this.#around.log.warn({ doing, target: printName(name), refusal: refusal.kind }, "refused");
   }
-}
-
-/** Commits that follow each other as one: what is decided together is stored together. */
-function joinCommits(effects: readonly Effect[]): readonly Effect[] {
-  return effects.reduce<Effect[]>((joined, effect) => {
-    const last = joined.at(-1);
-    if (effect.kind !== "commit" || last?.kind !== "commit") joined.push(effect);
-    else joined[joined.length - 1] = { kind: "commit", changes: [...last.changes, ...effect.changes] };
-    return joined;
-  }, []);
 }

@@ -46,3 +46,13 @@ export function withoutDisk(
   const problem = refusal.kind === "host-failed" ? refusal.problem : refusal.kind;
   return { ...effect, reply: { ok: false, refusal: { kind: "not-stored", problem } } };
 }
+
+/** Commits that follow each other as one: what is decided together is stored together. */
+export function joinCommits(effects: readonly Effect[]): readonly Effect[] {
+  return effects.reduce<Effect[]>((joined, effect) => {
+    const last = joined.at(-1);
+    if (effect.kind !== "commit" || last?.kind !== "commit") joined.push(effect);
+    else joined[joined.length - 1] = { kind: "commit", changes: [...last.changes, ...effect.changes] };
+    return joined;
+  }, []);
+}
