@@ -8,7 +8,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { keyTypes } from "../src/x509/keys.ts";
+import { type KeyType, keyTypes } from "../src/x509/keys.ts";
 import { measureBlocks, measureImages, measureMemory, residents } from "./contents.ts";
 import { measureDecisions } from "./decisions.ts";
 import { compare, type Figure, printTable } from "./figure.ts";
@@ -61,17 +61,12 @@ const parts: Readonly<Record<string, (place: Place) => Promise<readonly Figure[]
   images: async ({ hosts, pki }) => (await each(hosts, (host) => measureImages(host, pki, [1, 15, 50]))).flat(),
   blocks: async ({ hosts, pki }) => (await each(hosts, (host) => measureBlocks(host, pki, 100))).flat(),
   endpoint: async ({ time }) => {
-    const figures = await measureHandshakes((2 * time) / 1000);
-    return figures.map(({ bench, perSecond, cpuMicros: cpu }, at) => {
-      const who = at === 0 ? "node" : "fulmar";
-      return {
-        part: "endpoint alone",
-        what: bench.replace(/,.*/, ", against node:tls"),
-        who,
-        perSecond,
-        cpuMicros: cpu,
-      };
-    });
+    const runs = [
+      ["ed25519", 1],
+      ["rsa4096", 1],
+      ["rsa4096", 2],
+    ] as const;
+    return (await each(runs, ([key, workers]) => measureEndpoint(key, workers, (2 * time) / 1000))).flat();
   },
   decisions: async () =>
     measureDecisions([100, 1000, 10_000, 100_000, 1_000_000]).map(({ bench, size, micros, perSecond }) => ({
@@ -120,6 +115,14 @@ async function withPlace(time: number, work: (place: Place) => Promise<void>): P
   } finally {
     await close();
   }
+}
+
+async function measureEndpoint(key: KeyType, workers: number, seconds: number): Promise<readonly Figure[]> {
+  const what = `handshake, ${key}, ${workers === 1 ? "one worker" : `${workers} workers`}, against node:tls`;
+  const figures = await measureHandshakes(seconds, workers, key);
+  return figures.map(({ perSecond, cpuMicros }, at) => {
+    return { part: "endpoint alone", what, who: at === 0 ? "node" : "fulmar", perSecond, cpuMicros };
+  });
 }
 
 /** The key type of the place on its hosts; the others on hosts of their own, shorter. */

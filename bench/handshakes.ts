@@ -17,7 +17,7 @@ import { connect, createSecureContext, type SecureContext } from "node:tls";
 import { encodeFrame } from "../src/codec/frame.ts";
 import { encodeWire } from "../src/codec/wire.ts";
 import type { Command } from "../src/core/command.ts";
-import { encodeKey } from "../src/x509/keys.ts";
+import { encodeKey, type KeyType } from "../src/x509/keys.ts";
 import { encodeCertificates } from "../src/x509/pem.ts";
 import { issue } from "./pki.ts";
 import { cpuMicros, startOwn } from "./processes.ts";
@@ -35,10 +35,15 @@ export interface HandshakeFigure {
 /**
  * @param seconds - how long each server is asked, in all
  * @param workers - of the endpoint
+ * @param key - of the servers: with RSA's, most of the work is theirs, and a client is enough for several workers
  */
-export async function measureHandshakes(seconds = 12, workers = 1): Promise<readonly HandshakeFigure[]> {
+export async function measureHandshakes(
+  seconds = 12,
+  workers = 1,
+  key: KeyType = "ed25519",
+): Promise<readonly HandshakeFigure[]> {
   const dir = mkdtempSync(join(tmpdir(), "fulmar-bench-"));
-  const client = prepare(dir);
+  const client = prepare(dir, key);
   const daemon = await standInForDaemon(join(dir, "util/chain.sock"));
   const files = ["ca.pem", "server.pem", "server.key"].map((file) => join(dir, file));
   const words = [...files, "--tmpdir", dir, "--ip", "127.0.0.1", "--port", "0", "--allow-root"];
@@ -112,9 +117,9 @@ function ask(port: number, secureContext: SecureContext): Promise<void> {
 }
 
 /** The servers' files; what a client presents. */
-function prepare(dir: string): SecureContext {
+function prepare(dir: string, type: KeyType): SecureContext {
   const root = issue("ed25519", "authority", "root");
-  const server = issue("ed25519", "server", "server", root);
+  const server = issue(type, "server", "server", root);
   const delegates: Command = { kind: "policy-add", policy: { unikernels: 2, cpuids: [0], memory: 64, bridges: [] } };
   const alice = issue("ed25519", "authority", "alice", root, delegates);
   const bob = issue("ed25519", "authority", "bob", alice, delegates);
