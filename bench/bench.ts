@@ -118,7 +118,7 @@ async function withPlace(time: number, work: (place: Place) => Promise<void>): P
 }
 
 async function measureEndpoint(key: KeyType, workers: number, seconds: number): Promise<readonly Figure[]> {
-  const what = `handshake, ${key}, ${workers === 1 ? "one worker" : `${workers} workers`}, against node:tls`;
+  const what = `handshake, ${key}, workers: ${workers}`;
   const figures = await measureHandshakes(seconds, workers, key);
   return figures.map(({ perSecond, cpuMicros }, at) => {
     return { part: "endpoint alone", what, who: at === 0 ? "node" : "fulmar", perSecond, cpuMicros };

@@ -17,7 +17,7 @@ import { err, ok, type Result } from "../core/result.ts";
 import { fileName, isHashed, isNameFile, nameFile, parseFileName } from "./file_name.ts";
 import { attempt, type IoError, isTemporary, syncFolder, writeWhole } from "./io.ts";
 import { type FolderSpace, readFolderSpace } from "./proc.ts";
-import { receive, type StreamError } from "./stream.ts";
+import { pieceSize, receive, type StreamError } from "./stream.ts";
 
 export interface BlockDevice {
   readonly name: Name;
@@ -119,7 +119,7 @@ export function readBlock(
   const path = blockPath(dbdir, name);
   return attempt("read", path, async () => {
     const content = (await open(path, constants.O_RDONLY | constants.O_NOFOLLOW)).createReadStream();
-    return level === 0 ? content : pipeline(content, createDeflate({ level }), () => undefined);
+    return level === 0 ? content : pipeline(content, createDeflate({ level, chunkSize: pieceSize }), () => undefined);
   });
 }
 

@@ -62,7 +62,7 @@ async function inflateEach(
   put: (chunk: Uint8Array) => Promise<void>,
   maxBytes: number,
 ): Promise<void> {
-  const inflate = createInflate();
+  const inflate = createInflate({ chunkSize: pieceSize });
   const output = (async () => {
     for await (const chunk of inflate) await put(chunk);
   })();
@@ -137,3 +137,6 @@ const zeros: Buffer = Buffer.alloc(16 * 1024);
 
 /** Bytes of a zlib stream's own, however little is in it. */
 const slack: number = 64 * 1024;
+
+/** Bytes inflated or deflated at once: each piece is a way to another thread and back. */
+export const pieceSize: number = 64 * 1024;
