@@ -122,7 +122,7 @@ export class Runner {
     await this.#around.store.close();
   }
 
-  /** @param failed - why the commit before it failed: then nothing is started */
+  /** @param failed - why the commit before it failed: then nothing is started, and no image goes */
   async #carryOut(effect: Exclude<Effect, { kind: "commit" }>, failed?: Refusal): Promise<Event | undefined> {
     const { launcher, preparer, tell } = this.#around;
     switch (effect.kind) {
@@ -153,7 +153,8 @@ export class Runner {
         preparer.hold(effect.digest);
         return undefined;
       case "release-image":
-        await preparer.release(effect.digest);
+        // What the disk still says that there is may be started again; an image too many goes with the next daemon.
+        if (failed === undefined) await preparer.release(effect.digest);
         return undefined;
       case "send-image":
         await this.#sendImage(effect);
