@@ -92,7 +92,7 @@ export const endpointLimits: Readonly<Record<EndpointLimit, Limit>> = {
   },
   handshakes: {
     ...{ usual: 1000, unit: "", least: 4, most: 100_000 },
-    about: "handshakes that are not done; where they are taken, one of a second or more goes, of the address with most",
+    about: "handshakes that are not done; where they are taken, one goes of the address with most",
     reason: "each holds up to 100 KiB of certificates: 100 MB in all",
   },
   "handshakes-per-address": {

@@ -139,9 +139,18 @@ export class Admission {
     const { pending, pendingPerAddress, connections, connectionsPerAddress } = this.#limits;
     if (this.#present.of(group) >= connectionsPerAddress) return false;
     if (this.#pending.of(group) >= pendingPerAddress && !this.#endSlow(group)) return false;
-    if (this.#pending.total >= pending && !this.#endSlow(this.#pending.largest())) return false;
+    if (this.#pending.total >= pending && !this.#endOfMost(group)) return false;
     if (this.#present.total >= connections) this.#present.first(this.#present.largest())?.end();
     return this.#present.total < connections;
+  }
+
+  /** Ends a handshake of the address with most: whoever has fewer need not wait until it is a slow one. */
+  #endOfMost(group: string): boolean {
+    const largest = this.#pending.largest();
+    if (largest === undefined || this.#pending.of(group) + 1 >= this.#pending.of(largest))
+      return this.#endSlow(largest);
+    this.#pending.first(largest)?.end();
+    return true;
   }
 
   /** Ends a handshake that takes longer than an honest one does. */

@@ -28,11 +28,11 @@ test("Admission bounds pending handshakes in total and by address", () => {
   expect(enter("192.0.2.1")).toBeDefined();
   expect(enter("192.0.2.1")).toBeUndefined();
   expect(enter("192.0.2.2")).toBeDefined();
-  expect(enter("192.0.2.3")).toBeUndefined();
+  expect(enter("192.0.2.2")).toBeUndefined();
   first?.settle(false);
   first?.settle(false);
   expect(enter("192.0.2.1")).toBeDefined();
-  expect(enter("192.0.2.4")).toBeUndefined();
+  expect(enter("192.0.2.2")).toBeUndefined();
   expect(ended).toEqual([]);
 });
 
@@ -50,6 +50,14 @@ test("Admission ends a slow handshake for a new one: of the same address, or of 
   wait(1);
   expect(enter("c", "c1")).toBeDefined();
   expect(ended).toEqual(["a1", "a2"]);
+});
+
+test("Admission ends a handshake of the address with most at once, for one with fewer", () => {
+  const { enter, ended } = opened({ pendingPerAddress: 3 });
+  for (const name of ["a1", "a2", "a3"]) enter("a", name);
+  expect(enter("b", "b1")).toBeDefined();
+  expect(ended).toEqual(["a1"]);
+  expect(enter("b", "b2")).toBeUndefined();
 });
 
 test("Admission bounds strangers' connections by address, and counts each leaving once", () => {
