@@ -135,9 +135,9 @@ export const daemonLimits: Readonly<Record<DaemonLimit, Limit>> = {
     reason: "each costs its connection, and half of what the endpoint lets in leaves the other half to others",
   },
   rate: {
-    ...{ usual: 2000, unit: "", least: 1, most: 1_000_000 },
+    ...{ usual: 20_000, unit: "", least: 1, most: 1_000_000 },
     about: "requests of one delegate in a second; further ones wait, as those above",
-    reason: "half of what one processor decides and stores",
+    reason: "turns keep delegates apart below it; it is what one processor reads, at most",
   },
   "downloads-waiting": {
     ...{ usual: 8, unit: "", least: 0, most: 1000 },
