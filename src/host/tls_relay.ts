@@ -196,13 +196,16 @@ export class MessageEdge {
     return this.#headerBytes === 0 && this.#missing === 0;
   }
 
-  push(bytes: Uint8Array): void {
+  /** @returns how many messages these bytes complete */
+  push(bytes: Uint8Array): number {
     let at = 0;
+    let ends = 0;
     while (at < bytes.length) {
       if (this.#missing > 0) {
         const step = Math.min(this.#missing, bytes.length - at);
         this.#missing -= step;
         at += step;
+        if (this.#missing === 0) ends += 1;
         continue;
       }
       const taken = this.#header.push(bytes, at);
@@ -212,6 +215,8 @@ export class MessageEdge {
       if (length === undefined) continue;
       this.#missing = length;
       this.#headerBytes = 0;
+      if (length === 0) ends += 1;
     }
+    return ends;
   }
 }

@@ -59,8 +59,12 @@ class Session {
   readonly #idle: NodeJS.Timeout;
   /** Why nothing more is taken: what was taken is still answered. */
   #last: SessionEnd | undefined;
+  /** What came and is not looked at yet. */
+  #piece: Uint8Array = nothing;
+  /** The client sends nothing more. */
+  #heardOut = false;
   #commands = 0;
-  #answered = false;
+  #answers = 0;
   #over = false;
 
   constructor(client: TLSSocket, conversation: Conversation, idle: number, resolve: (result: SessionResult) => void) {
@@ -77,13 +81,16 @@ class Session {
     const [client, daemon] = [this.#client, this.#daemon];
     daemon.write(this.#conversation.opening);
     daemon.on("data", (piece: Uint8Array) => this.#passToClient(piece));
-    daemon.on("drain", () => client.resume());
-    daemon.on("end", () => this.#finish(this.#last ?? { kind: "daemon-ended", answered: this.#answered }));
+    daemon.on("drain", () => this.#pass());
+    daemon.on("end", () => this.#finish(this.#last ?? { kind: "daemon-ended", answered: this.#answers > 0 }));
     daemon.on("error", (error) => this.#finish(this.#last ?? { kind: "daemon-broke", code: errorCode(error) }));
     daemon.on("close", () => this.#finish(this.#last ?? { kind: "daemon-broke", code: "closed" }));
     client.on("data", (piece: Uint8Array) => this.#takeFromClient(piece));
     client.on("drain", () => daemon.resume());
-    client.on("end", () => this.#stop({ kind: "client-gone" }));
+    client.on("end", () => {
+      this.#heardOut = true;
+      this.#pass();
+    });
     client.on("close", () => this.#finish({ kind: "client-gone" }));
     if (client.destroyed) this.#finish({ kind: "client-gone" });
   }
@@ -91,24 +98,42 @@ class Session {
   #takeFromClient(piece: Uint8Array): void {
     if (this.#last !== undefined) return;
     this.#idle.refresh();
-    const frames = this.#frames.push(piece);
-    const whole = frames.ok ? frames.value : frames.error.before;
-    this.#commands += whole.length;
-    this.#daemon.cork();
-    for (const frame of whole) this.#daemon.write(this.#conversation.translate(frame));
-    this.#daemon.uncork();
-    if (!frames.ok) {
-      const { length, limit } = frames.error;
-      this.#stop({ kind: "frame-too-large", length, limit });
-    } else if (this.#daemon.writableNeedDrain) this.#client.pause();
+    this.#piece = this.#piece.length === 0 ? piece : Buffer.concat([this.#piece, piece]);
+    this.#pass();
+  }
+
+  /** Passes on as much as is answered in its time: the client is read no faster, whatever its commands are. */
+  #pass(): void {
+    const [client, daemon] = [this.#client, this.#daemon];
+    daemon.cork();
+    while (this.#last === undefined && this.#piece.length > 0 && this.#mayPass()) {
+      const taken = this.#frames.take(this.#piece);
+      if (!taken.ok) {
+        const { length, limit } = taken.error;
+        this.#stop({ kind: "frame-too-large", length, limit });
+        break;
+      }
+      this.#piece = taken.value.rest;
+      if (taken.value.frame === undefined) continue;
+      this.#commands += 1;
+      daemon.write(this.#conversation.translate(taken.value.frame));
+    }
+    daemon.uncork();
+    if (this.#heardOut && this.#piece.length === 0) this.#stop({ kind: "client-gone" });
+    if (this.#last !== undefined || this.#mayPass()) client.resume();
+    else client.pause();
+  }
+
+  #mayPass(): boolean {
+    return !this.#daemon.writableNeedDrain && this.#commands < this.#answers + maxUnanswered;
   }
 
   #passToClient(piece: Uint8Array): void {
     if (this.#over) return;
     this.#idle.refresh();
-    this.#answered = true;
-    this.#messages.push(piece);
+    this.#answers = Math.min(this.#commands, this.#answers + this.#messages.push(piece));
     if (!this.#client.write(piece)) this.#daemon.pause();
+    this.#pass();
   }
 
   /** The daemon answers what it has, and closes. */
@@ -129,6 +154,11 @@ class Session {
     this.#resolve({ end, commands: this.#commands, between: this.#messages.between });
   }
 }
+
+const nothing = new Uint8Array(0);
+
+/** Commands of one session that are not answered: enough to keep the daemon busy, few for what else the endpoint has to do. */
+const maxUnanswered = 32;
 
 /** Milliseconds, 24 days: what setTimeout takes (2^31 - 1). */
 const longestTimer = 0x7fffffff;

@@ -18,17 +18,17 @@ import { formOf } from "./endpoint_request.ts";
 
 /** What the daemon is sent for one frame of the client's: a request, or our own refusal, which takes its turn among the replies. */
 export function translate(authority: Authority, frame: Uint8Array): Uint8Array {
+  const path = authority.levels.map((level) => level.label);
   const wire = decodeWire(frame);
   if (!wire.ok) {
-    const header = wire.error.header ?? { version: 5, sequence: 0n, name: { path: [] } };
-    return refusal(header, `the message cannot be read: ${describeDer(wire.error.error)}`);
+    const { header = { version: 5, sequence: 0n } } = wire.error;
+    return refusal({ ...header, name: { path } }, `the message cannot be read: ${describeDer(wire.error.error)}`);
   }
   const { header, payload } = wire.value;
-  const path = authority.levels.map((level) => level.label);
   const name: Name = { ...header.name, path: [...path, ...header.name.path] };
+  if (name.path.length > maxDepth) return refusal({ ...header, name: { path } }, "the path is too deep");
   const addressed: Header = { ...header, name };
   if (payload.kind !== "command") return refusal(addressed, "a session takes commands");
-  if (name.path.length > maxDepth) return refusal(header, "the path is too deep");
   const { command } = payload;
   const reason = refuse(authority.command, command);
   if (reason !== undefined) return refusal(addressed, reason);

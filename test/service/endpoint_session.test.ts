@@ -5,7 +5,10 @@ import { expect, onTestFinished, test } from "vitest";
 import { encodeFrame, frameHeader } from "../../src/codec/frame.ts";
 import { encodeWire } from "../../src/codec/wire.ts";
 import type { Command } from "../../src/core/command.ts";
+import { printName } from "../../src/core/name.ts";
 import { openHost, sessionChain, Talk, tell } from "../client/lab.ts";
+import { name } from "../host/folder.ts";
+import { until } from "./caller.ts";
 import { delegates, type Holder, hold, makePki, openLab, policy } from "./endpoint_lab.ts";
 import { config, create, destroy, readGuest } from "./lab.ts";
 
@@ -50,10 +53,10 @@ test("a session refuses in its turn what it does not take, and goes on", async (
     "5 alice:vm refused: the command console-subscribe needs a connection of its own",
     "6 alice:disk refused: the command block-set needs a connection of its own",
     "7 alice:vm refused: the command unikernel-create needs a connection of its own",
-    `8 ${"a:".repeat(64)} refused: the path is too deep`,
+    "8 alice: refused: the path is too deep",
     "9 alice: refused: a session takes commands",
-    expect.stringMatching(/^0 : refused: the message cannot be read: /),
-    expect.stringMatching(/^0 : refused: the message cannot be read: /),
+    expect.stringMatching(/^0 alice: refused: the message cannot be read: /),
+    expect.stringMatching(/^0 alice: refused: the message cannot be read: /),
     "10 alice: unikernels",
   ]);
 });
@@ -91,6 +94,48 @@ test("a session's names begin at the path of its chain, whatever they say", asyn
     kind: "success",
     success: { kind: "unikernels", form: "current", unikernels: [] },
   });
+});
+
+test("a session puts nothing into the audit log about anybody else, whatever names its messages say", async () => {
+  const { port, pki, place } = await openHost();
+  const talk = new Talk(port, sessionChain([pki.alice]));
+  const frame = encodeWire({
+    header: { version: 5, sequence: 1n, name: name("carol:vm") },
+    payload: { kind: "command", command: info },
+  });
+  // The command's last byte is the length of a NULL.
+  talk.socket.write(encodeFrame(Buffer.concat([frame.subarray(0, -1), Buffer.from([0x01])])));
+  talk.say(2, `carol:${"a:".repeat(63)}`, info);
+  expect((await talk.heard(2)).map(tell)).toEqual([
+    expect.stringMatching(/^1 alice: refused: the message cannot be read: /),
+    "2 alice: refused: the path is too deep",
+  ]);
+  const caller = await place.call("vmmd");
+  caller.say(":", { kind: "command", command: { kind: "audit", query: { outcome: "refused", proof: false } } });
+  await caller.closed;
+  const names = caller.wires.flatMap(({ payload }) =>
+    payload.kind === "data" && payload.data.kind === "audit" && payload.data.item.kind === "entry"
+      ? [printName(payload.data.item.entry.name)]
+      : [],
+  );
+  expect(names).toEqual(["alice:", "alice:"]);
+});
+
+test("a session takes no more from a client than is answered, however small its messages are", async () => {
+  let given = 0;
+  const { port, pki } = await openLab({
+    answer: (asked) => {
+      const timer = setInterval(() => {
+        given = asked.behind().length;
+      }, 20);
+      onTestFinished(() => clearInterval(timer));
+    },
+  });
+  const talk = new Talk(port, sessionChain([pki.alice]));
+  talk.socket.on("secureConnect", () => talk.socket.write(Buffer.alloc(400_000)));
+  await until(() => given > 0, "refusals");
+  await new Promise((resolve) => setTimeout(resolve, 500));
+  expect(given).toBeLessThan(10_000);
 });
 
 test("a session creates from a frame, survives refused creates, and gets the image back", async () => {
