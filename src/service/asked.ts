@@ -36,11 +36,13 @@ export function askedLocally(socket: Socket, name: Name, command: Command): Aske
   return { name, command: command.kind, changes: lasting, delegate: "", actor };
 }
 
-/** What the endpoint refused, if that is what it tells. */
+/** What the endpoint refused of a session, at or below whose path the name is. */
+export function refusedInSession(name: Name): Told {
+  return { actor: { kind: "endpoint" }, name, policies: [], outcome: { kind: "refused", reason: "session" } };
+}
+
+/** What the endpoint refused of others, if that is what it tells. */
 export function toldByEndpoint({ header: { name }, payload }: Wire): Told | undefined {
-  if (payload.kind === "failure") {
-    return { actor: { kind: "endpoint" }, name, policies: [], outcome: { kind: "refused", reason: "session" } };
-  }
   if (payload.kind !== "data" || payload.data.kind !== "audit" || payload.data.item.kind !== "entry") return undefined;
   const { actor, command, outcome } = payload.data.item.entry;
   if (actor.kind !== "endpoint" || (outcome.kind !== "refused" && outcome.kind !== "counted")) return undefined;

@@ -21,7 +21,7 @@ import type { Request } from "../core/state.ts";
 import { type Asked, toldOf } from "../host/audit_ledger.ts";
 import type { AuditLog } from "../host/audit_log.ts";
 import type { Runner } from "../host/runner.ts";
-import { askedByChain, askedByEndpoint, askedLocally, toldByEndpoint } from "./asked.ts";
+import { askedByChain, askedByEndpoint, askedLocally, refusedInSession, toldByEndpoint } from "./asked.ts";
 import type { AuditReaders } from "./audit.ts";
 import type { Collectors } from "./collector.ts";
 import { Connection } from "./connection.ts";
@@ -144,10 +144,12 @@ export class Daemon {
   /** @returns whether another one may follow */
   async #serveMessage(connection: Connection, wire: Wire): Promise<boolean> {
     const { header, payload } = wire;
+    if (payload.kind === "failure") return this.#passRefusal(connection, header, payload.text);
     const refused = toldByEndpoint(wire);
-    if (refused !== undefined) this.#services.audit.note(strangers, () => refused);
-    if (payload.kind === "failure") connection.fail(header, payload.text);
-    if (refused !== undefined) return true;
+    if (refused !== undefined) {
+      this.#services.audit.note(strangers, () => refused);
+      return true;
+    }
     if (payload.kind === "command" && payload.command.kind === "push-crl") {
       const { name } = header;
       const { command } = payload;
@@ -158,6 +160,17 @@ export class Daemon {
     if (payload.kind === "request") return this.#serveRequest(connection, header, payload.request);
     connection.fail(header, "this socket takes requests of verified chains");
     return false;
+  }
+
+  /** What the endpoint refused of a session takes its turn like what it did not, or it would take everybody's. */
+  async #passRefusal(connection: Connection, header: Header, text: string): Promise<boolean> {
+    const { name } = header;
+    const [whose = ""] = name.path;
+    const end = await this.#queue.take(whose);
+    this.#services.audit.note(whose, () => refusedInSession(name));
+    connection.fail(header, text);
+    end?.();
+    return true;
   }
 
   /** @returns whether another request may follow: not behind a subscription, nor behind an upload that was not taken */

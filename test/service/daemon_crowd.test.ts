@@ -1,6 +1,7 @@
 /** One delegate who takes all that there is of something, and what is left for the others. */
 import { expect, vi } from "vitest";
 import type { Command } from "../../src/core/command.ts";
+import { usualDaemonLimits } from "../../src/core/limits.ts";
 import { type Caller, told, until } from "./caller.ts";
 import { create, level, type Place, readGuest, scriptTest } from "./lab.ts";
 
@@ -60,6 +61,20 @@ scriptTest(
     await until(async () => (await place.infos("mallory:")).length === 0, "their ends");
     expect(await namesOf(place, "alice")).toEqual(["vm"]);
     expect(await namesOf(place, "mallory")).toHaveLength(99);
+  },
+);
+
+scriptTest(
+  "what the endpoint refuses of a delegate's session takes his turns, not others'",
+  "exit 0",
+  async (place) => {
+    await place.start({ limits: { ...usualDaemonLimits, rate: 1 } });
+    const mallory = await place.call("chain");
+    const begun = performance.now();
+    for (let index = 0; index < 3; index++) mallory.say("mallory:", { kind: "failure", text: "no" });
+    await until(() => mallory.wires.length === 3, "refusals");
+    expect(performance.now() - begun).toBeGreaterThan(1500);
+    expect(told(await (await asking(place, "alice", "", inactive)).next())).toBe("success");
   },
 );
 
