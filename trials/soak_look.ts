@@ -9,7 +9,7 @@ import { createHash } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Client, Unikernel } from "../src/client/main.ts";
-import type { Model, Possible } from "./soak_model.ts";
+import { type Model, type Possible, withEnd } from "./soak_model.ts";
 import type { World } from "./soak_world.ts";
 
 /** What must not grow. */
@@ -40,7 +40,7 @@ export async function compare(world: World, model: Model, client: Client): Promi
     ...onMachine(world, unikernels, [...seen.devices.keys()]),
   ];
   if (differences.length > 0) return differences;
-  settle(model.guests, seen.guests, (guest) => `${guest.memory} MB ${guest.mark}`);
+  settle(model.guests, seen.guests, (guest) => `${guest.memory} MB ${guest.mark}`, withEnd);
   settle(model.devices, seen.devices, (device) => `${device.size} MB ${device.digest}`);
   settle(model.limits, seen.limits, (limit) => `${limit.unikernels} ${limit.memory} ${limit.block}`);
   return [];
@@ -83,14 +83,17 @@ function judge<T>(
   });
 }
 
+/** @param later - what one that was just seen may be in the next moment */
 function settle<T>(
   model: Map<string, Possible<T>>,
   seen: ReadonlyMap<string, string>,
   spell: (state: T) => string,
+  later: (state: T) => Possible<T> = (state) => [state],
 ): void {
   for (const [name, possible] of model) {
     const there = seen.get(name);
-    model.set(name, [possible.find((state) => (state === undefined ? undefined : spell(state)) === there)]);
+    const found = possible.find((state) => (state === undefined ? undefined : spell(state)) === there);
+    model.set(name, found === undefined ? [undefined] : later(found));
   }
 }
 

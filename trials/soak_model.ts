@@ -37,6 +37,11 @@ export interface Limit {
 /** States that something may be in; undefined: it is not there. */
 export type Possible<T> = readonly (T | undefined)[];
 
+/** What may become of a unikernel without anybody's doing. */
+export function withEnd(guest: Guest): Possible<Guest> {
+  return guest.ends && !guest.restarts ? [guest, undefined] : [guest];
+}
+
 /** What a request takes for itself, in place of what its name has at most. */
 export interface Demand {
   readonly name: string;

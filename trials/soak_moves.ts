@@ -7,7 +7,7 @@
 import type { SettingsOptions } from "../src/client/main.ts";
 import { DeviceMoves, deviceLabels } from "./soak_devices.ts";
 import { tenderOf } from "./soak_look.ts";
-import type { Demand, Guest, Limit, Possible } from "./soak_model.ts";
+import { type Demand, type Guest, type Limit, type Possible, withEnd } from "./soak_model.ts";
 import { breakOff, type Move, type Scene } from "./soak_scene.ts";
 import { allowed } from "./soak_world.ts";
 
@@ -208,11 +208,6 @@ export class Moves {
 /** Whether there is one state, that stays as it is until somebody asks for another. */
 function isSettled(possible: Possible<Guest>): boolean {
   return possible.length === 1 && possible[0]?.ends !== true;
-}
-
-/** What becomes of a unikernel without anybody's doing. */
-function withEnd(guest: Guest): Possible<Guest> {
-  return guest.ends && !guest.restarts ? [guest, undefined] : [guest];
 }
 
 function imageOf({ block, net }: Guest): string {
