@@ -39,17 +39,23 @@ export function prepareImages(dbdir: string): Promise<Result<void, IoError>> {
   });
 }
 
-/** Stores what comes from `source`; one that is there already is replaced by its equal. */
+/**
+ * Stores what comes from `source`; one that is there already is replaced by its equal.
+ *
+ * @param whole - told when all of it has come, before it lies under its name
+ */
 export async function receiveImage(
   dbdir: string,
   source: AsyncIterable<Uint8Array>,
   options: StreamOptions,
+  whole: (digest: Uint8Array) => Promise<void> = async () => undefined,
 ): Promise<Result<StoredImage, ImageError>> {
   return await writeWhole<StoredImage, ImageError>(folder(dbdir), 0o444, async (file) => {
     const hash = createHash("sha256");
     const received = await receive(source, file, options, (chunk) => hash.update(chunk));
     if (!received.ok) return received;
     const digest = hash.digest();
+    await whole(digest);
     const path = imagePath(dbdir, digest);
     return ok({ path, value: { digest, size: received.value, path } });
   });

@@ -37,7 +37,6 @@ export class Preparer {
   /** Uses of each image, by its digest in hex. */
   readonly #held: Map<string, number> = new Map();
   readonly #unused: Map<string, Uint8Array> = new Map();
-  #arriving = 0;
   #sweeping: Promise<void> = Promise.resolve();
 
   constructor(dbdir: string, tenders: TenderOptions) {
@@ -65,7 +64,7 @@ export class Preparer {
     this.#hold(digest);
   }
 
-  /** One use less; with the last one the image goes, once nothing is arriving that could be the same. */
+  /** One use less; with the last one the image goes. */
   async release(digest: Uint8Array): Promise<void> {
     if (this.#let(digest) > 0) return;
     this.#unused.set(keyOf(digest), digest);
@@ -80,23 +79,25 @@ export class Preparer {
     return ok({ compressed: true, bytes: await promisify(deflate)(bytes.value, { level }) });
   }
 
+  /** It is held before it lies where it would be removed: how long it takes to come is its sender's to say. */
   async #receive(config: UnikernelConfig, { compressed, bytes }: Upload): Promise<Result<Uint8Array, Refusal>> {
-    this.#arriving += 1;
-    await this.#sweeping;
-    const stored = await receiveImage(this.#dbdir, bytes, { compressed, maxBytes: config.memory * megabyte });
-    const digest = stored.ok ? ok(this.#hold(stored.value.digest)) : err(refuseImage(stored.error));
-    this.#arriving -= 1;
-    await this.#sweep();
-    return digest;
+    let held: Uint8Array | undefined;
+    const options = { compressed, maxBytes: config.memory * megabyte };
+    const stored = await receiveImage(this.#dbdir, bytes, options, async (digest) => {
+      held = this.#hold(digest);
+      await this.#sweeping;
+    });
+    if (stored.ok) return ok(stored.value.digest);
+    if (held !== undefined) await this.release(held);
+    return err(refuseImage(stored.error));
   }
 
-  /** Removes what nobody holds; an image that arrives meanwhile waits for the end of it. */
+  /** Removes what nobody holds; an image that has come meanwhile waits for the end of it. */
   #sweep(): Promise<void> {
-    if (this.#arriving > 0) return this.#sweeping;
     const unused = [...this.#unused].filter(([key]) => !this.#held.has(key));
     this.#unused.clear();
     this.#sweeping = this.#sweeping.then(async () => {
-      for (const [, digest] of unused) await removeImage(this.#dbdir, digest);
+      for (const [key, digest] of unused) if (!this.#held.has(key)) await removeImage(this.#dbdir, digest);
     });
     return this.#sweeping;
   }

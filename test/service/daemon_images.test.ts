@@ -3,12 +3,12 @@ import { chmodSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { deflateSync } from "node:zlib";
 import { expect, vi } from "vitest";
-import { encodeFrame } from "../../src/codec/frame.ts";
+import { encodeFrame, frameHeader } from "../../src/codec/frame.ts";
 import { encodeWire } from "../../src/codec/wire.ts";
 import type { Command } from "../../src/core/command.ts";
 import { openStore } from "../../src/host/store.ts";
 import { expectOk, name } from "../host/folder.ts";
-import { until } from "./caller.ts";
+import { told, until } from "./caller.ts";
 import { create, destroy, guestTest, level, readGuest, scriptTest } from "./lab.ts";
 
 vi.setConfig({ testTimeout: 60_000 });
@@ -46,6 +46,24 @@ scriptTest("an image that cannot run is refused with the reason, and leaves no f
   }
   expect(await place.infos()).toEqual([]);
   expect(await place.ask("vm", create(hello))).toBe("created unikernel");
+});
+
+scriptTest("images go with their unikernels while another one is still coming", long, async (place) => {
+  await place.start();
+  const slow = await place.call("chain");
+  slow.ask([level("mallory")], "slow", create(new Uint8Array(0)), { imageFollows: true });
+  slow.socket.write(Buffer.concat([frameHeader(hello.length), hello.subarray(0, 1000)]));
+  await until(() => place.images().length === 1, "the beginning of an upload");
+  for (const memory of [32, 33]) {
+    expect(await place.ask("vm", create(hello, { memory }))).toBe("created unikernel");
+    expect(place.images()).toHaveLength(2);
+    expect(await place.ask("vm", destroy)).toBe("destroyed unikernel");
+    expect(await place.ask("vm", create(Buffer.from("no image")))).toMatch(/^refused: /);
+    await until(() => place.images().length === 1, "the upload alone");
+  }
+  slow.socket.write(Buffer.concat([hello.subarray(1000), frameHeader(0)]));
+  expect(told(await slow.next())).toBe("created unikernel");
+  expect(place.images()).toEqual([digest]);
 });
 
 scriptTest("a tender that is missing or does not work refuses a create", long, async (place) => {
