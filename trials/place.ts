@@ -7,11 +7,12 @@
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { once } from "node:events";
-import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Client, connect } from "../src/client/main.ts";
+import { list, read, taps, tenders } from "./machine.ts";
 
 /** What must hold of a daemon whatever was done to it; texts, so that a difference can be read. */
 export interface Sight {
@@ -91,10 +92,9 @@ export class Place {
     return connect({ tmpdir: this.tmpdir });
   }
 
-  /** The tender of a unikernel, by its label: the first of its processes, which for a moment are two. */
+  /** The tender of a unikernel, by its label. */
   tenderOf(label: string): number | undefined {
-    const pids = this.#tenders().flatMap(([pid, words]) => (words.includes(` --name=${label} `) ? [pid] : []));
-    return pids.length === 0 ? undefined : Math.min(...pids);
+    return tenders(this.dbdir).find(([, words]) => words.includes(` --name=${label} `))?.[0];
   }
 
   /** Waits until nothing moves any more, and tells what there is then. */
@@ -141,7 +141,7 @@ export class Place {
 
   #orphans(running: number, tapped: number, digests: ReadonlySet<string>): readonly string[] {
     const counts = [
-      ["tenders", this.#tenders().length, running],
+      ["tenders", tenders(this.dbdir).length, running],
       ["consoles", list(join(this.tmpdir, "fifo")).length, running],
       ["records", list(join(this.tmpdir, "guest")).filter((file) => file.endsWith(".guest")).length, running],
       ["taps", taps().length, tapped],
@@ -155,14 +155,10 @@ export class Place {
     ];
   }
 
-  #tenders(): readonly (readonly [number, string])[] {
-    const images = `${this.dbdir}/images/`;
-    return this.#processes().filter(([, words]) => words.includes(images) && !words.includes("fulmar-shim"));
-  }
-
   #processes(): readonly (readonly [number, string])[] {
     return list("/proc").flatMap((pid) => {
-      const words = /^\d+$/.test(pid) && Number(pid) !== process.pid ? commandLine(pid) : "";
+      const words =
+        /^\d+$/.test(pid) && Number(pid) !== process.pid ? read(`/proc/${pid}/cmdline`).replaceAll("\0", " ") : "";
       return words.includes(this.folder) ? [[Number(pid), words] as const] : [];
     });
   }
@@ -179,29 +175,6 @@ function readAll(folder: string): readonly { readonly file: string; readonly dig
         .digest("hex")
         .slice(0, 8),
     }));
-}
-
-/** Of this network, which is the trial's own; /sys would show the machine's. */
-function taps(): readonly string[] {
-  const { stdout } = spawnSync("ip", ["-o", "link", "show", "type", "tun"], { encoding: "utf8" });
-  return [...stdout.matchAll(/^\d+: ([^:@]+)/gm)].flatMap(([, name]) => name ?? []);
-}
-
-function list(folder: string): readonly string[] {
-  try {
-    return readdirSync(folder);
-  } catch {
-    return [];
-  }
-}
-
-/** Empty for a process that has ended. */
-function commandLine(pid: string): string {
-  try {
-    return readFileSync(`/proc/${pid}/cmdline`, "latin1").replaceAll("\0", " ");
-  } catch {
-    return "";
-  }
 }
 
 function childOf(pid: number): number | undefined {

@@ -4,11 +4,11 @@
  *
  * @module
  */
-import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { readdirSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Client, Unikernel } from "../src/client/main.ts";
+import { list, read, taps, tenders } from "./machine.ts";
 import { type Model, type Possible, withEnd } from "./soak_model.ts";
 import type { World } from "./soak_world.ts";
 
@@ -59,7 +59,7 @@ export function measure(world: World): Size {
 
 /** The tender of a unikernel. */
 export function tenderOf(world: World, name: string): number | undefined {
-  return tenders(world).find(([, words]) => words.includes(` --name=${name} `))?.[0];
+  return tenders(world.dbdir).find(([, words]) => words.includes(` --name=${name} `))?.[0];
 }
 
 export function digest(bytes: Uint8Array): string {
@@ -99,7 +99,7 @@ function settle<T>(
 
 function onMachine(world: World, unikernels: readonly Unikernel[], devices: readonly string[]): readonly string[] {
   const { dbdir, tmpdir } = world;
-  const found = tenders(world);
+  const found = tenders(world.dbdir);
   const runs = (name: string): boolean => found.some(([, words]) => words.includes(` --name=${name} `));
   const running = unikernels.filter(({ name }) => runs(name));
   // One that is started again and again may wait for that.
@@ -135,39 +135,4 @@ function fileOf(name: string): string {
 
 function markOf({ arguments: words = [] }: Unikernel): string {
   return words.find((word) => word.startsWith("mark=")) ?? "";
-}
-
-function tenders(world: World): readonly (readonly [number, string])[] {
-  const found = list("/proc").flatMap((pid) => {
-    const words = /^\d+$/.test(pid) ? read(`/proc/${pid}/cmdline`).replaceAll("\0", " ") : "";
-    const is = words.includes(`${world.dbdir}/images/`) && !words.includes("fulmar-shim");
-    return is ? [[Number(pid), words, Number(/^PPid:\s*(\d+)/m.exec(read(`/proc/${pid}/status`))?.[1])] as const] : [];
-  });
-  // What the double has just forked is still called as it is.
-  return found.flatMap(([pid, words, parent]) =>
-    found.some(([other]) => other === parent) ? [] : [[pid, words] as const],
-  );
-}
-
-/** Of this network; /sys would show another one's. */
-function taps(): readonly string[] {
-  const { stdout } = spawnSync("ip", ["-o", "link", "show", "type", "tun"], { encoding: "utf8" });
-  return stdout.split("\n").filter((line) => line !== "");
-}
-
-function list(folder: string): readonly string[] {
-  try {
-    return readdirSync(folder);
-  } catch {
-    return [];
-  }
-}
-
-/** Empty for what is not there any more. */
-function read(file: string): string {
-  try {
-    return readFileSync(file, "latin1");
-  } catch {
-    return "";
-  }
 }
