@@ -35,11 +35,13 @@ scriptTest(
   async (place) => {
     await place.start();
     for (const target of ["alice:a", "b"]) await place.ask(target, create(hello, { memory: 16 }));
+    await place.running(2);
     const [a = 0, b = 0] = place.tenders();
     const caller = await register(place);
     const add = { kind: "stats-add", vmmdev: "", network: [] };
     await until(() => caller.wires.length > 1, "the first");
     await place.ask("c", create(hello, { memory: 16 }));
+    await place.running(3);
     expect(caller.wires).toHaveLength(2);
     expect(await obey(caller)).toEqual([1n, "alice:a", { ...add, pid: a }]);
     expect(await obey(caller)).toEqual([2n, ":b", { ...add, pid: b }]);

@@ -8,11 +8,10 @@ vi.setConfig({ testTimeout: 60_000 });
 const long = "while :; do sleep 1; done";
 const alice = level("alice", { block: 10 });
 
+const firstBob = level("bob", { block: 10 });
+
 /** Bob's certificate, of so many seconds after the first. */
-const bob = (seconds: number): Level => {
-  const first = level("bob", { block: 10 });
-  return { ...first, notBefore: first.notBefore + seconds * 1000 };
-};
+const bob = (seconds: number): Level => ({ ...firstBob, notBefore: firstBob.notBefore + seconds * 1000 });
 const disk: Command = { kind: "block-add", size: 1, form: "current" };
 
 async function ask(place: Place, levels: readonly Level[], label: string, command: Command): Promise<string> {
