@@ -6,14 +6,7 @@
  */
 import { type Command, InvalidArgumentError } from "commander";
 import { describeRefusal } from "../core/describe.ts";
-import { checkHealth, type Health } from "../core/health.ts";
-
-export interface HealthOptions {
-  /** Milliseconds. */
-  readonly healthyAfter?: number;
-  /** Of a line on its console. */
-  readonly health?: string;
-}
+import { type Health, type HealthWords, readHealth } from "../core/health.ts";
 
 export function addHealth(command: Command): Command {
   return command
@@ -23,38 +16,33 @@ export function addHealth(command: Command): Command {
       parseTime,
     )
     .option(
-      "--health <console:pattern>",
-      "it counts as created once it prints a line that fits, within --healthy-after or 30 s",
+      "--health <sign>",
+      "it counts as created once it shows this, within --healthy-after or 30 s: console:PATTERN, prints a line that fits; tcp:[ADDRESS:]PORT, takes a connection; http://[ADDRESS]:PORT/PATH, answers with a status of 200 to 399",
       parseHealth,
     );
 }
 
-export function healthOf({ healthyAfter, health }: HealthOptions): { readonly health?: Health } {
-  if (healthyAfter === undefined && health === undefined) return {};
-  const within = healthyAfter ?? usualTime;
-  return { health: health === undefined ? { within } : { within, pattern: health } };
+export function healthOf(words: HealthWords): { readonly health?: Health } {
+  const read = readHealth(words);
+  return read.ok ? read.value : {};
 }
 
 function parseTime(word: string): number {
   const [, number, unit = "s"] = /^(\d{1,6})(ms|s|m)?$/.exec(word) ?? [];
   if (number === undefined) throw new InvalidArgumentError("A time is written 500ms, 30s or 2m.");
-  return accepted({ within: Number(number) * (units[unit] ?? 1) }).within;
+  const healthyAfter = Number(number) * (units[unit] ?? 1);
+  check({ healthyAfter });
+  return healthyAfter;
 }
 
-function parseHealth(word: string): string {
-  const [, pattern] = /^console:(.+)$/.exec(word) ?? [];
-  if (pattern === undefined) throw new InvalidArgumentError("It is written console:PATTERN.");
-  accepted({ within: usualTime, pattern });
-  return pattern;
-}
-
-function accepted(health: Health): Health {
-  const checked = checkHealth(health);
-  if (!checked.ok) throw new InvalidArgumentError(`${describeRefusal(checked.error)}.`);
+function parseHealth(health: string): string {
+  check({ health });
   return health;
 }
 
-const units: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000 };
+function check(words: HealthWords): void {
+  const read = readHealth(words);
+  if (!read.ok) throw new InvalidArgumentError(`${describeRefusal(read.error)}.`);
+}
 
-/** Milliseconds, where a pattern is given alone. */
-const usualTime = 30_000;
+const units: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000 };

@@ -6,13 +6,14 @@
 import { Argument, type Command as CommanderCommand, Option } from "commander";
 import { describeElf } from "../codec/describe.ts";
 import { bytesSource, decodeSolo5 } from "../codec/elf.ts";
+import type { HealthWords } from "../core/health.ts";
 import { checkDevices } from "../core/manifest.ts";
 import type { Name } from "../core/name.ts";
 import { err, ok, type Result } from "../core/result.ts";
 import type { Settings, Typ } from "../core/unikernel.ts";
 import { describeDevices } from "./describe.ts";
 import { type Failure, failure, fileFailure } from "./failure.ts";
-import { addHealth, type HealthOptions, healthOf } from "./health.ts";
+import { addHealth, healthOf } from "./health.ts";
 import { addCompression, addNetworking, type Compression, levelOf, type Networking } from "./options.ts";
 import type { Session } from "./session.ts";
 import { addSettings, type SettingsOptions, settingsOf } from "./settings.ts";
@@ -49,7 +50,7 @@ export function addUnikernel(program: CommanderCommand, session: Session): void 
     });
 }
 
-interface CreateOptions extends Networking, Compression, SettingsOptions, HealthOptions {
+interface CreateOptions extends Networking, Compression, SettingsOptions, HealthWords {
   readonly force?: boolean;
   readonly typ: Typ;
 }

@@ -9,13 +9,14 @@ import { describeElf } from "../codec/describe.ts";
 import { bytesSource, decodeSolo5 } from "../codec/elf.ts";
 import type { Success } from "../core/command.ts";
 import { describeRefusal } from "../core/describe.ts";
+import type { HealthWords } from "../core/health.ts";
 import { checkDevices } from "../core/manifest.ts";
 import { type Name, printName } from "../core/name.ts";
 import { err, ok, type Result } from "../core/result.ts";
 import type { UnikernelConfig, UnikernelInfo } from "../core/unikernel.ts";
 import { escapeText } from "./escape.ts";
 import { type Failure, failure } from "./failure.ts";
-import { addHealth, type HealthOptions, healthOf } from "./health.ts";
+import { addHealth, healthOf } from "./health.ts";
 import { addCompression, addNetworking, type Networking } from "./options.ts";
 import { inform, warn } from "./report.ts";
 import {
@@ -30,7 +31,7 @@ import {
 import type { Outcome, Session } from "./session.ts";
 import { parseThingWord } from "./words.ts";
 
-interface UpdateOptions extends Networking, HealthOptions {
+interface UpdateOptions extends Networking, HealthWords {
   readonly httpHost: Repository;
   readonly dryRun?: boolean;
   readonly compressionLevel?: number;

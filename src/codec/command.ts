@@ -99,12 +99,13 @@ function readSession(reader: Reader): Command {
   });
 }
 
-/** Ours: SEQUENCE { replace BOOLEAN, within Int (ms), console [0] UTF8String OPTIONAL, the create's configuration }. */
+/** Ours: SEQUENCE { replace BOOLEAN, within Int (ms), console [0], probe [1] UTF8String OPTIONAL, the create's configuration }. */
 function writeHealthyCreate(
   { config, image, replace }: Extract<Command, { kind: "unikernel-create" }>,
-  { within, pattern }: Health,
+  { within, pattern, probe }: Health,
 ): Der {
-  return sequence(boolean(replace), integer(within), optionalExplicit(0, pattern, text), writeConfig(config, image));
+  const signs = [optionalExplicit(0, pattern, text), optionalExplicit(1, probe, text)];
+  return sequence(boolean(replace), integer(within), ...signs, writeConfig(config, image));
 }
 
 function readHealthyCreate(reader: Reader): Command {
@@ -112,7 +113,8 @@ function readHealthyCreate(reader: Reader): Command {
     const replace = inside.boolean();
     const within = readNatural(inside);
     const pattern = inside.optionalExplicit(0, (console) => console.utf8());
-    const health = pattern === undefined ? { within } : { within, pattern };
+    const probe = inside.optionalExplicit(1, (asked) => asked.utf8());
+    const health = { within, ...(pattern === undefined ? {} : { pattern }), ...(probe === undefined ? {} : { probe }) };
     return { kind: "unikernel-create", ...readConfig(inside, 5), replace, health };
   });
 }

@@ -125,8 +125,9 @@ export function occupied(unikernel: Unikernel): "create" | "replace" | "restart"
   return client === undefined && failed === undefined ? undefined : "restart";
 }
 
-function prepare(state: State, { name, config, image }: Asked, job: number): Step {
-  return { state, effects: [{ kind: "prepare", name, job, config, image }] };
+function prepare(state: State, { name, config, image, health }: Asked, job: number): Step {
+  const asked = health === undefined ? {} : { health };
+  return { state, effects: [{ kind: "prepare", name, job, config, image, ...asked }] };
 }
 
 /** Makes it so. What was not there before is written down first; what replaces something, when it has proved itself. */

@@ -4,12 +4,12 @@
  *
  * @module
  */
-import { describeTrust } from "./describe_trust.ts";
+import { describeHealth } from "./describe_health.ts";
 import type { Happening } from "./happening.ts";
 import { maxLabelLength, type NameError, type Path, printName, printPath } from "./name.ts";
 import type { Permission } from "./permission.ts";
 import { leastMemory, type PolicyExcess, type Unusable, unlimited } from "./policy.ts";
-import type { LifeRefusal, Refusal, Resource, TenderRefusal, TrustRefusal } from "./refusal.ts";
+import type { HealthRefusal, LifeRefusal, Refusal, Resource, TenderRefusal, TrustRefusal } from "./refusal.ts";
 import type { ExitStatus } from "./restart.ts";
 import { unreachable } from "./result.ts";
 import { printMac } from "./tender.ts";
@@ -139,12 +139,6 @@ function describeLife(refusal: LifeRefusal | TenderRefusal | TrustRefusal): stri
       return `unikernel ${printName(refusal.name)} was destroyed by another command meanwhile`;
     case "unikernel-unkillable":
       return `unikernel ${printName(refusal.name)} did not end, not even when it was killed: the host's kernel holds it, and it goes once that lets go`;
-    case "health-too-long":
-      return `a unikernel must be healthy within 1 to ${refusal.limit} ms, ${refusal.within} were asked for`;
-    case "pattern-bad":
-      return `the pattern for a healthy console cannot be read behind its character ${refusal.at}: groups, alternatives and bytes beyond ASCII are not known`;
-    case "unhealthy":
-      return `it was not healthy within ${refusal.within} ms`;
     case "ended-at-once":
       return `it ended at once, ${describeExit(refusal.status)}`;
     case "start-failed":
@@ -154,7 +148,7 @@ function describeLife(refusal: LifeRefusal | TenderRefusal | TrustRefusal): stri
   }
 }
 
-function describeTender(refusal: TenderRefusal | TrustRefusal): string {
+function describeTender(refusal: TenderRefusal | HealthRefusal | TrustRefusal): string {
   switch (refusal.kind) {
     case "target-unsupported":
       return `the image is for ${refusal.target}, which has no tender here`;
@@ -167,7 +161,7 @@ function describeTender(refusal: TenderRefusal | TrustRefusal): string {
     case "tender-unusable":
       return `the ${refusal.tender} tender of this host does not work: ${refusal.problem}`;
     default:
-      return describeTrust(refusal, describeRefusal);
+      return describeHealth(refusal, describeRefusal);
   }
 }
 

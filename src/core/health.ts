@@ -1,6 +1,6 @@
 /**
- * When a unikernel that replaces another counts as healthy: once it has run for
- * so long, or once it has printed a line that fits a pattern.
+ * When a unikernel that is created counts as healthy: once it has run for so
+ * long, has printed a line that fits a pattern, or has answered a probe.
  *
  * A pattern is an expression without groups and alternatives: characters, `.`,
  * `[a-z]`, `[^a-z]`, each perhaps with `*`, `+` or `?` behind it, `^` and `$` at
@@ -9,20 +9,44 @@
  *
  * @module
  */
+import { parseProbe } from "./probe.ts";
 import type { Refusal } from "./refusal.ts";
 import { err, ok, type Result } from "./result.ts";
 
 export interface Health {
-  /** Milliseconds: it must be healthy by then, or without a pattern run until then. */
+  /** Milliseconds: it must be healthy by then, or where nothing else is asked run until then. */
   readonly within: number;
   /** Of a line on its console. */
   readonly pattern?: string;
+  /** As `parseProbe` reads it. */
+  readonly probe?: string;
 }
 
-export function checkHealth({ within, pattern }: Health): Result<void, Refusal> {
+/** @param bridges - how many network devices it has */
+export function checkHealth({ within, pattern, probe }: Health, bridges: number): Result<void, Refusal> {
   if (within < 1 || within > maxWithin) return err({ kind: "health-too-long", within, limit: maxWithin });
-  const parsed = pattern === undefined ? ok(undefined) : parsePattern(pattern);
-  return parsed.ok ? ok(undefined) : parsed;
+  if (probe !== undefined && bridges === 0) return err({ kind: "probe-without-bridge" });
+  const printed = pattern === undefined ? ok(undefined) : parsePattern(pattern);
+  if (!printed.ok) return printed;
+  const probed = probe === undefined ? ok(undefined) : parseProbe(probe);
+  return probed.ok ? ok(undefined) : probed;
+}
+
+/** Health as people write it. */
+export interface HealthWords {
+  /** Milliseconds; half a minute, where there is `health`. */
+  readonly healthyAfter?: number;
+  /** `console:PATTERN`, or a probe. */
+  readonly health?: string;
+}
+
+export function readHealth({ healthyAfter, health }: HealthWords): Result<{ readonly health?: Health }, Refusal> {
+  if (healthyAfter === undefined && health === undefined) return ok({});
+  const within = healthyAfter ?? usualWithin;
+  const sign = health?.startsWith(onConsole) ? { pattern: health.slice(onConsole.length) } : { probe: health ?? "" };
+  const read: Health = health === undefined ? { within } : { within, ...sign };
+  const checked = checkHealth(read, 1);
+  return checked.ok ? ok({ health: read }) : checked;
 }
 
 interface Piece {
@@ -113,6 +137,11 @@ function run(pieces: readonly Piece[], atStart: boolean, atEnd: boolean, line: U
   }
   return reached.has(pieces.length);
 }
+
+const onConsole = "console:";
+
+/** Milliseconds: a slow unikernel's start with room to spare. */
+const usualWithin = 30_000;
 
 /** Milliseconds: clients wait some minutes for the answer to a create. */
 const maxWithin = 240_000;

@@ -9,6 +9,7 @@ import type { DeviceMismatch, Target, TenderKind } from "./manifest.ts";
 import type { Name, Path } from "./name.ts";
 import type { Permission } from "./permission.ts";
 import type { PolicyExcess } from "./policy.ts";
+import type { ProbeFault } from "./probe.ts";
 import type { ExitStatus } from "./restart.ts";
 
 /** What a policy counts; memory and block in MB. */
@@ -95,14 +96,21 @@ export type Refusal =
   /** What was asked for is done, and waits for a disk that takes it. */
   | { readonly kind: "not-stored"; readonly problem: string };
 
-/** Why a unikernel that is there cannot be changed, or was not. */
-export type LifeRefusal =
+/** Why health cannot be asked for, or did not show. */
+export type HealthRefusal =
   /** Milliseconds. */
   | { readonly kind: "health-too-long"; readonly within: number; readonly limit: number }
   /** `at` is where the pattern ceases to be one. */
   | { readonly kind: "pattern-bad"; readonly at: number }
-  /** It runs, and did not show in time, ms, that it is healthy. */
-  | { readonly kind: "unhealthy"; readonly within: number }
+  | { readonly kind: "probe-bad" }
+  | { readonly kind: "probe-without-bridge" }
+  | { readonly kind: "probe-unfit"; readonly fault: ProbeFault }
+  /** It runs, and did not show in time, ms, that it is healthy; what its last probe came to. */
+  | { readonly kind: "unhealthy"; readonly within: number; readonly fault?: ProbeFault };
+
+/** Why a unikernel that is there cannot be changed, or was not. */
+export type LifeRefusal =
+  | HealthRefusal
   /** Another command is changing it; `doing` tells which. */
   | {
       readonly kind: "unikernel-busy";

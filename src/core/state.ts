@@ -19,6 +19,7 @@ import type { Overheads } from "./overhead.ts";
 import type { Memory } from "./past.ts";
 import type { Permission } from "./permission.ts";
 import type { Policy } from "./policy.ts";
+import type { ProbeFault } from "./probe.ts";
 import type { Refusal } from "./refusal.ts";
 import type { Resources } from "./resources.ts";
 import type { ExitStatus } from "./restart.ts";
@@ -182,8 +183,8 @@ export type Event =
     }
   /** It was told to stop, and is still there after all that the host can do. */
   | { readonly kind: "stop-failed"; readonly name: Name; readonly run: number }
-  /** It did not show in time that it is healthy. */
-  | { readonly kind: "unhealthy"; readonly name: Name; readonly run: number }
+  /** It did not show in time that it is healthy, or cannot. */
+  | { readonly kind: "unhealthy"; readonly name: Name; readonly run: number; readonly fault?: ProbeFault }
   | { readonly kind: "due"; readonly name: Name; readonly run: number }
   /** What was asked of a block device is done, or with a refusal was not. */
   | { readonly kind: "block-done"; readonly name: Name; readonly client: ClientId; readonly refusal?: Refusal }
@@ -200,6 +201,7 @@ export type Effect =
       readonly job: number;
       readonly config: UnikernelConfig;
       readonly image: ImageSource;
+      readonly health?: Health;
     }
   | { readonly kind: "start"; readonly name: Name; readonly run: number; readonly incarnation: Incarnation }
   | { readonly kind: "stop"; readonly name: Name; readonly run: number }
@@ -215,6 +217,7 @@ export type Effect =
       readonly run: number;
       readonly since: number;
       readonly health?: Health;
+      readonly incarnation?: Incarnation;
     }
   /** One use of a stored image more. */
   | { readonly kind: "hold-image"; readonly digest: Uint8Array }

@@ -173,7 +173,7 @@ function create(state: State, asked: Asked, force: boolean): Result<Step, Refusa
   const { name } = asked;
   const fine = checkSettings(name, asked.config);
   if (!fine.ok) return fine;
-  const healthy = asked.health === undefined ? fine : checkHealth(asked.health);
+  const healthy = asked.health === undefined ? fine : checkHealth(asked.health, asked.config.bridges.length);
   if (!healthy.ok) return healthy;
   const unikernel = find(state, name);
   if (unikernel === undefined) return reserve(state, asked);

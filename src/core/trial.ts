@@ -36,14 +36,12 @@ export function enter(state: State, name: Name, unikernel: Unikernel, phase: Sta
     ...(previous === undefined ? {} : { previous }),
     ...(grants === undefined ? {} : { grants }),
   };
+  const { current } = unikernel;
+  const asked = health === undefined ? {} : { health, ...(current === undefined ? {} : { incarnation: current }) };
   const told = cause === undefined ? [] : refuse(client, { kind: "start-failed", cause, outcome: "old-runs" });
   return {
     state: put(state, name, { ...unikernel, started: now, phase: trying }),
-    effects: [
-      ...told,
-      ...happened,
-      { kind: "trial", name, run, since: now, ...(health === undefined ? {} : { health }) },
-    ],
+    effects: [...told, ...happened, { kind: "trial", name, run, since: now, ...asked }],
   };
 }
 
@@ -69,12 +67,13 @@ export function settle(state: State, name: Name, unikernel: Unikernel, { previou
 }
 
 /** It is not healthy: it is stopped, and fails then. */
-export function unhealthy(state: State, { name, run }: Extract<Event, { kind: "unhealthy" }>): Step {
+export function unhealthy(state: State, { name, run, fault }: Extract<Event, { kind: "unhealthy" }>): Step {
   const unikernel = find(state, name);
   const phase = unikernel?.phase;
   if (unikernel === undefined || phase?.kind !== "trying" || phase.run !== run || state.stopping)
     return { state, effects: [] };
-  const failed: Refusal = { kind: "unhealthy", within: phase.health?.within ?? 0 };
+  const within = phase.health?.within ?? 0;
+  const failed: Refusal = { kind: "unhealthy", within, ...(fault === undefined ? {} : { fault }) };
   return {
     state: put(state, name, { ...unikernel, phase: { ...phase, failed } }),
     effects: [{ kind: "stop", name, run }],

@@ -157,6 +157,11 @@ export class Launcher {
     return running.stopping;
   }
 
+  /** The taps of a guest that runs, in the order of its network devices. */
+  taps(run: number): readonly string[] {
+    return this.#running.get(run)?.loan.taps ?? [];
+  }
+
   /** Stops all guests, and waits until they have ended, or cannot be made to. */
   async close(): Promise<void> {
     this.#closing = true;

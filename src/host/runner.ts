@@ -4,7 +4,6 @@
  *
  * @module
  */
-import type { Health } from "../core/health.ts";
 import { type Name, printName } from "../core/name.ts";
 import type { Refusal } from "../core/refusal.ts";
 import { unreachable } from "../core/result.ts";
@@ -18,6 +17,7 @@ import type { Preparer, Upload } from "./preparer.ts";
 import { refuseHost } from "./refuse.ts";
 import type { Change, Store } from "./store.ts";
 import { joinCommits, storeChange, withoutDisk } from "./store_change.ts";
+import { findHopeless, looksFor, type Trials } from "./trials.ts";
 
 /** What the runner needs around it. */
 export interface Surroundings {
@@ -28,8 +28,7 @@ export interface Surroundings {
   readonly log: Log;
   /** Milliseconds that a start takes to prove itself. */
   readonly trial: number;
-  /** Whether a unikernel that runs since then prints in time what it should. */
-  readonly prints: (name: Name, health: Health, since: number) => Promise<boolean>;
+  readonly trials: Trials;
   readonly ledger: Ledger;
   /** Answers a client, if it is still there. */
   readonly reply: (client: ClientId, reply: Reply) => void;
@@ -116,6 +115,7 @@ export class Runner {
     await this.dispatch({ kind: "shutdown" });
     this.#closed = true;
     for (const timer of this.#timers) clearTimeout(timer);
+    this.#around.trials.close();
     await (guests === "leave" ? this.#around.launcher.leave() : this.#around.launcher.close());
     while (this.#busy.size > 0) await Promise.allSettled(this.#busy);
     await this.flush();
@@ -181,10 +181,10 @@ export class Runner {
     this.#around.reply(client, reply);
   }
 
-  async #prepare({ name, job, config, image }: Of<"prepare">): Promise<Event> {
+  async #prepare({ name, job, config, image, health }: Of<"prepare">): Promise<Event> {
     const { preparer } = this.#around;
     const source = image.kind === "client" ? this.#around.upload(image.client) : image.digest;
-    const prepared = await preparer.prepare(name, config, source);
+    const prepared = (await findHopeless(health, config)) ?? (await preparer.prepare(name, config, source));
     if (prepared.ok) return { kind: "prepared", name, job, prepared: prepared.value };
     this.#log("prepare", name, prepared.error);
     return { kind: "prepare-failed", name, job, refusal: prepared.error };
@@ -218,16 +218,19 @@ export class Runner {
   }
 
   #ended({ name, run }: Of<"start" | "adopt">): Ended {
-    return (status) => this.#later({ kind: "exited", name, run, status, now: Date.now() });
+    return (status) => {
+      this.#around.trials.end(run);
+      return this.#later({ kind: "exited", name, run, status, now: Date.now() });
+    };
   }
 
   #try(effect: Of<"trial">): void {
-    const { name, run, since, health } = effect;
-    const within = health?.within ?? this.#around.trial;
-    if (health?.pattern === undefined) return void this.#wait(effect, within);
-    void this.#around.prints(name, health, since).then((healthy) => {
-      if (!this.#closed) void this.#later({ kind: healthy ? "due" : "unhealthy", name, run });
-    });
+    const { health } = effect;
+    if (looksFor(health))
+      void this.#around.trials.look(effect, health).then((event) => {
+        if (event !== undefined && !this.#closed) void this.#later(event);
+      });
+    else this.#wait(effect, health?.within ?? this.#around.trial);
   }
 
   #wait({ name, run }: Of<"timer" | "trial">, delay: number): void {

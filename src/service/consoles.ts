@@ -115,7 +115,7 @@ export class Consoles {
   }
 
   /** Whether a line that came since then, ms since the Unix epoch, or comes in time, fits a unikernel's health. */
-  async prints(name: Name, { within, pattern = "" }: Health, since: number): Promise<boolean> {
+  async prints(name: Name, { within, pattern = "" }: Health, since: number, signal: AbortSignal): Promise<boolean> {
     const parsed = parsePattern(pattern);
     if (!parsed.ok) return false;
     const { matches } = parsed.value;
@@ -125,12 +125,15 @@ export class Consoles {
       const end = (found: boolean): void => {
         clearTimeout(timer);
         kept.watchers.delete(watch);
+        signal.removeEventListener("abort", stop);
         resolve(found);
       };
       const watch = (line: Uint8Array): void => {
         if (matches(line)) end(true);
       };
+      const stop = (): void => end(false);
       const timer = setTimeout(end, within, false).unref();
+      signal.addEventListener("abort", stop);
       kept.watchers.add(watch);
     });
   }

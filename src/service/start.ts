@@ -31,6 +31,7 @@ import { type Listener, listenUnix } from "../host/socket.ts";
 import { prepareStateFolder } from "../host/state_folder.ts";
 import { Sampler } from "../host/statistics.ts";
 import { openStore, type Store } from "../host/store.ts";
+import { Trials } from "../host/trials.ts";
 import { AuditReaders } from "./audit.ts";
 import { openAudit } from "./audit_start.ts";
 import { Collectors } from "./collector.ts";
@@ -208,7 +209,10 @@ function assemble(
       launcher,
       log,
       trial: options.trial ?? trialTime,
-      prints: (name, health, since) => consoles.prints(name, health, since),
+      trials: new Trials({
+        prints: (name, health, since, signal) => consoles.prints(name, health, since, signal),
+        taps: (run) => launcher.taps(run),
+      }),
       ledger: new Ledger(audit, (client) => requests.asked(client)),
       reply: (client, reply) => requests.reply(client, reply),
       upload: (client) => requests.upload(client),

@@ -117,6 +117,11 @@ const plainCommand: fc.Arbitrary<Command> = fc.oneof(
   }),
   fc.record({ ...kind("unikernel-info"), form: infoForm }),
   fc.record({ ...kind("unikernel-create"), config, image, replace: fc.boolean() }),
+  fc.record({
+    ...kind("unikernel-create"),
+    ...{ config, image, replace: fc.boolean() },
+    health: fc.record({ within: natural, pattern: fc.string(), probe: fc.string() }, { requiredKeys: ["within"] }),
+  }),
   fc.record({ ...kind("unikernel-restart"), settings }),
   fc.record({ ...kind("unikernel-get"), level }),
   fc.record({ ...kind("policy-add"), policy }),

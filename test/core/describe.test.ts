@@ -92,6 +92,9 @@ const refusals: OneOfEach<Refusal> = {
   "health-too-long": { kind: "health-too-long", within: 500_000, limit: 240_000 },
   "pattern-bad": { kind: "pattern-bad", at: 3 },
   unhealthy: { kind: "unhealthy", within: 30_000 },
+  "probe-bad": { kind: "probe-bad" },
+  "probe-without-bridge": { kind: "probe-without-bridge" },
+  "probe-unfit": { kind: "probe-unfit", fault: { kind: "probe-elsewhere", address: "127.0.0.1", bridges: ["br0"] } },
   "ended-at-once": { kind: "ended-at-once", status: { kind: "exited", code: 1 } },
   "start-failed": {
     kind: "start-failed",

@@ -166,6 +166,7 @@ const health: fc.Arbitrary<{ readonly health?: Health }> = fc.constantFrom(
   {},
   { health: { within: 1000 } },
   { health: { within: 1000, pattern: "ready" } },
+  { health: { within: 1000, probe: "tcp:80" } },
 );
 
 /** Two unikernels that are created, replaced, restarted and destroyed over each other; those at `a` have block devices. */
