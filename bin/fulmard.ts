@@ -10,6 +10,7 @@ import { printVerdict, verdictFailure } from "../src/cli/print_audit.ts";
 import { serveUntilSignalled, takeActivated } from "../src/host/activation.ts";
 import { createLog } from "../src/host/log.ts";
 import { openLogStream } from "../src/host/syslog.ts";
+import { describeHostError } from "../src/service/host_describe.ts";
 import { exportState, importState } from "../src/service/migrate.ts";
 import { describeMigration } from "../src/service/migrate_describe.ts";
 import { startDaemon } from "../src/service/start.ts";
@@ -44,7 +45,7 @@ async function verify({ key, seen }: AuditVerification): Promise<void> {
 async function stop(): Promise<void> {
   const stopped = await stopGuests({ ...words, cage, grace: words.grace * 1000, log });
   if (stopped.ok) return;
-  log.fatal(stopped.error, "cannot stop the guests");
+  log.fatal(stopped.error, `cannot stop the guests: ${describeHostError(stopped.error)}`);
   process.exitCode = 1;
 }
 
@@ -67,7 +68,7 @@ async function serve(): Promise<void> {
       [stopGuestsSignal]: () => daemon.value.stop("stop"),
     });
   } else {
-    log.fatal(daemon.error, `cannot start: ${daemon.error.step} failed`);
+    log.fatal(daemon.error, `cannot start: ${describeHostError(daemon.error.error)}`);
     process.exitCode = 1;
   }
 }

@@ -7,6 +7,7 @@ import { describeDer } from "../codec/describe.ts";
 import { printName } from "../core/name.ts";
 import { type Result, unreachable } from "../core/result.ts";
 import type { ImageError } from "../host/image.ts";
+import { describeErrno, describeHostError } from "./host_describe.ts";
 import type { Migrated, MigrationError, Remark } from "./migrate.ts";
 
 /** What a command says, and how it ends. */
@@ -62,17 +63,13 @@ function describeMigrationError(error: MigrationError): string {
     case "state-too-large":
       return `the images are more than a state file of ${error.limit} bytes holds`;
     case "file":
-      return `${error.path}: ${fileReasons[error.code] ?? error.code}`;
+      return `${error.path}: ${describeErrno(error.code)}`;
     case "folder-closed":
-      return `${error.path} is closed to guests`;
     case "store-locked":
-      return `a daemon has this folder${error.pid === undefined ? "" : ` (process ${error.pid})`}: stop it first`;
     case "store-full":
-      return `the disk is full: the store needs ${error.needed} bytes, ${error.free} MB are free`;
     case "store-failed":
-      return `the store failed: ${error.reason}`;
     case "io-failed":
-      return `cannot ${error.action} ${error.path}: ${fileReasons[error.code] ?? error.code}`;
+      return describeHostError(error);
     default:
       return unreachable(error);
   }
@@ -99,11 +96,3 @@ function describeImage(error: ImageError): string {
 function count(number: number, one: string, many: string): string {
   return `${number} ${number === 1 ? one : many}`;
 }
-
-const fileReasons: Readonly<Record<string, string | undefined>> = {
-  ENOENT: "there is no such file",
-  EEXIST: "exists already",
-  EACCES: "no permission",
-  EISDIR: "is a directory",
-  ENOSPC: "the disk is full",
-};

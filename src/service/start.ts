@@ -38,6 +38,7 @@ import { Collectors } from "./collector.ts";
 import { Consoles } from "./consoles.ts";
 import { Daemon } from "./daemon.ts";
 import { EventLog } from "./event_log.ts";
+import type { HostError } from "./host_describe.ts";
 import { hostPolicy } from "./host_policy.ts";
 import { type MetricsOptions, startMetrics } from "./metrics.ts";
 import { Requests } from "./requests.ts";
@@ -77,7 +78,7 @@ export interface DaemonOptions extends MetricsOptions {
 /** What the host could not do at start; `step` says at what. */
 export interface StartError {
   readonly step: string;
-  readonly error: { readonly kind: string; readonly path?: string };
+  readonly error: HostError;
 }
 
 export interface RunningDaemon {
