@@ -15,7 +15,9 @@ export function addLimits<K extends string>(program: Command, table: Readonly<Re
     return withLimits(table, said);
   };
   const description = "set one of the limits below (repeatable)";
-  const option = new Option("--limit <name=value>", description).argParser(parse).default(withLimits(table, {}), "");
+  const option = new Option("--limit <name=value>", description)
+    .argParser(parse)
+    .default(withLimits(table, {}), "those");
   return program.addOption(option).addHelpText("after", `\nLimits:\n${limitLines(table).map(printLine).join("\n")}`);
 }
 
