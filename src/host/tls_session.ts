@@ -65,6 +65,7 @@ class Session {
   #heardOut = false;
   #commands = 0;
   #answers = 0;
+  #answered = false;
   #over = false;
 
   constructor(client: TLSSocket, conversation: Conversation, idle: number, resolve: (result: SessionResult) => void) {
@@ -82,7 +83,7 @@ class Session {
     daemon.write(this.#conversation.opening);
     daemon.on("data", (piece: Uint8Array) => this.#passToClient(piece));
     daemon.on("drain", () => this.#pass());
-    daemon.on("end", () => this.#finish(this.#last ?? { kind: "daemon-ended", answered: this.#answers > 0 }));
+    daemon.on("end", () => this.#finish(this.#last ?? { kind: "daemon-ended", answered: this.#answered }));
     daemon.on("error", (error) => this.#finish(this.#last ?? { kind: "daemon-broke", code: errorCode(error) }));
     daemon.on("close", () => this.#finish(this.#last ?? { kind: "daemon-broke", code: "closed" }));
     client.on("data", (piece: Uint8Array) => this.#takeFromClient(piece));
@@ -131,6 +132,7 @@ class Session {
   #passToClient(piece: Uint8Array): void {
     if (this.#over) return;
     this.#idle.refresh();
+    this.#answered = true;
     this.#answers = Math.min(this.#commands, this.#answers + this.#messages.push(piece));
     if (!this.#client.write(piece)) this.#daemon.pause();
     this.#pass();
