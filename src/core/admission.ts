@@ -29,6 +29,19 @@ export function checkAdmission({ locks, revocation }: Gates, request: Request, n
   );
 }
 
+/**
+ * The same of who brings a revocation list, as far as it can be said before the list is read: it may be about his leaf,
+ * and the one that his authority has not renewed.
+ */
+export function checkBringer({ locks, revocation }: Gates, request: Request, now: number): Refusal | undefined {
+  const rules = { ...revocation.rules, stale: "accept" } as const;
+  return (
+    checkLocked(locks, askerOf(request)) ??
+    checkRevoked({ ...revocation, rules }, linksOf({ levels: request.levels }), now) ??
+    checkPermission(request)
+  );
+}
+
 function askerOf(request: Request): Asker {
   const chain = chainOf(request);
   const asker = { target: request.name.path, takes: takes(request.command) };

@@ -23,9 +23,10 @@ export function changeLock(state: State, { client, request, now }: Asking, path:
   const changed = locking ? putLock(state.locks, target, owner, now) : removeLock(state.locks, target, owner);
   if (!changed.ok) return changed;
   const locks = changed.value;
+  const said = `${locking ? "locked" : "unlocked"} ${describePath(target)}`;
+  if (locks === state.locks) return ok({ state, effects: answer(client, said) });
   const lock = findLock(locks, target);
   const change = { kind: "lock", path: target, ...(lock === undefined ? {} : { lock }) } as const;
-  const said = `${locking ? "locked" : "unlocked"} ${describePath(target)}`;
   const effects: readonly Effect[] = [{ kind: "commit", changes: [change] }, { kind: "recheck" }];
   return ok({ state: { ...state, locks }, effects: [...effects, ...answer(client, said)] });
 }

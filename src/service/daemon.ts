@@ -10,7 +10,7 @@
 import type { Socket } from "node:net";
 import { maxFrame } from "../codec/frame.ts";
 import type { Header, Wire } from "../codec/wire.ts";
-import { checkAdmission } from "../core/admission.ts";
+import { checkAdmission, checkBringer } from "../core/admission.ts";
 import { refusedBy } from "../core/audit.ts";
 import { allowedInLeaf, type ChainRequest, type Command, serviceOf } from "../core/command.ts";
 import { describeRefusal } from "../core/describe.ts";
@@ -54,6 +54,8 @@ export class Daemon {
   readonly #limits: DaemonLimits;
   readonly #queue: FairQueue;
   readonly #live = new Live();
+  #rechecked = Number.NEGATIVE_INFINITY;
+  #rechecking: NodeJS.Timeout | undefined;
 
   constructor(runner: () => Runner, services: Services, limits: DaemonLimits) {
     this.#runner = runner;
@@ -64,7 +66,15 @@ export class Daemon {
 
   /** Ends what locks and revocations do not let in any more; called by the runner, and now and then: lists become stale. */
   recheck(): void {
-    this.#live.recheck(this.#runner().state, Date.now());
+    const left = this.#rechecked + recheckPause - performance.now();
+    if (left <= 0) {
+      this.#rechecked = performance.now();
+      this.#live.recheck(this.#runner().state, Date.now());
+    } else
+      this.#rechecking ??= setTimeout(() => {
+        this.#rechecking = undefined;
+        this.recheck();
+      }, left).unref();
   }
 
   /** vmmd.sock: one command after the other until one is answered with anything but a policy that was added. */
@@ -186,6 +196,9 @@ export class Daemon {
       connection.fail(header, "the request is not what the chain says");
       return false;
     }
+    // Whoever is not let in takes no turns of those who are, with whom he may share a path.
+    const barred = this.#bar(request, name);
+    if (barred !== undefined) return this.#refuse(connection, header, request, barred);
     const end = await this.#queue.take(path[0] ?? "");
     if (end === undefined) {
       return this.#refuse(connection, header, request, { kind: "too-many-requests", limit: this.#limits.waiting });
@@ -203,10 +216,7 @@ export class Daemon {
     const { command } = request;
     const { name } = header;
     const whole: Request = { ...request, name };
-    const { state } = this.#runner();
-    const barred =
-      checkNamed(state, request) ??
-      (command.kind === "push-crl" ? undefined : checkAdmission(state, whole, Date.now()));
+    const barred = this.#bar(request, name);
     if (barred !== undefined) return this.#refuse(connection, header, request, barred);
     this.#live.enter(connection, header, whole);
     // Only that it is there: its commands follow.
@@ -237,6 +247,12 @@ export class Daemon {
         return reply.ok || !streams(request);
       }
     }
+  }
+
+  #bar(request: ChainRequest, name: Name): Refusal | undefined {
+    const { state } = this.#runner();
+    const check = request.command.kind === "push-crl" ? checkBringer : checkAdmission;
+    return checkNamed(state, request) ?? check(state, { ...request, name }, Date.now());
   }
 
   /** @returns whether another request may follow */
@@ -272,6 +288,9 @@ export class Daemon {
 
 /** Largest request of a chain, bytes: a session's largest frame, and what its certificates say. */
 const maxRequest: number = maxFrame + 256 * 1024;
+
+/** Milliseconds: it looks at all connections, 10 ms for thousands, and a delegate may lock and unlock all day. */
+const recheckPause = 200;
 
 /** Those whom the endpoint refused share an allowance that is no delegate's. */
 const strangers = ":";

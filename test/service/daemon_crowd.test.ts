@@ -2,6 +2,7 @@
 import { expect, vi } from "vitest";
 import type { Command } from "../../src/core/command.ts";
 import { usualDaemonLimits } from "../../src/core/limits.ts";
+import { name } from "../host/folder.ts";
 import { type Caller, told, until } from "./caller.ts";
 import { create, level, type Place, readGuest, scriptTest } from "./lab.ts";
 
@@ -77,6 +78,29 @@ scriptTest(
     expect(told(await (await asking(place, "alice", "", inactive)).next())).toBe("success");
   },
 );
+
+scriptTest("who is locked out takes no turns of those whose path he has", "exit 0", async (place) => {
+  await place.start({ limits: { ...usualDaemonLimits, rate: 1, waiting: 0 } });
+  await place.ask(":", { kind: "lock", path: name("mallory:bob:").path });
+  const chain = [level("mallory"), level("bob")];
+  const push: Command = { kind: "push-crl", crl: new Uint8Array(9), authority: new Uint8Array(9) };
+  for (const command of [inactive, inactive, push, get]) {
+    const caller = await place.call("chain");
+    caller.ask(chain, "vm", command, { certificates: [{ issuer: "00".repeat(32), serial: "01" }] });
+    expect(told(await caller.next())).toBe("refused: mallory:bob is locked by the host");
+  }
+  expect(told(await (await asking(place, "mallory", "", inactive)).next())).toBe("success");
+});
+
+scriptTest("of locks that follow each other closely, each ends whom it is about", "exit 0", async (place) => {
+  await place.start();
+  const watching: Caller[] = [];
+  for (const delegate of ["alice", "bob", "mallory"]) watching.push(await asking(place, delegate, "", log));
+  await until(() => watching.every(({ wires }) => wires.length === 1), "subscriptions");
+  for (const delegate of ["alice:", "bob:"]) await place.ask(":", { kind: "lock", path: name(delegate).path });
+  await Promise.all(watching.slice(0, 2).map(({ closed }) => closed));
+  expect(watching.map(({ wires }) => wires.length)).toEqual([2, 2, 1]);
+});
 
 const tooMany = "refused: 8 downloads wait for the one before them already, try again later";
 
