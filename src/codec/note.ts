@@ -30,12 +30,12 @@ export function encodeNote({ incarnation, started, uid, taps }: Note): string {
 export function decodeNote(text: string): Note {
   const fields = readFields(text);
   const incarnation = readIncarnation(fields);
-  const { started, uid } = fields;
+  const { started, uid, taps } = fields;
   return {
     ...(incarnation === undefined ? {} : { incarnation }),
     ...(typeof started === "number" ? { started } : {}),
     ...(typeof uid === "number" ? { uid } : {}),
-    taps: readWords(fields["taps"]),
+    taps: readWords(taps),
   };
 }
 

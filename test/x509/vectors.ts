@@ -46,6 +46,8 @@ export const vectorTime: number = Date.UTC(2027, 0);
 
 /** Where a program of this name is on PATH. */
 export function findProgram(name: string): string | undefined {
-  const folders = (process.env["PATH"] ?? "").split(delimiter);
-  return folders.map((folder) => join(folder, name)).find((file) => existsSync(file));
+  const { PATH = "" } = process.env;
+  return PATH.split(delimiter)
+    .map((folder) => join(folder, name))
+    .find((file) => existsSync(file));
 }
