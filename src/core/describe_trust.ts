@@ -32,6 +32,8 @@ export function describeTrust(refusal: TrustRefusal, describe: (refusal: Refusal
       return `${at(refusal.path)} is not below the path of who asks, and only that can be locked`;
     case "lock-not-found":
       return `${at(refusal.path)} is not locked`;
+    case "lock-too-deep":
+      return `the path to lock or unlock has ${refusal.depth} labels, at most ${refusal.limit} are allowed`;
     case "too-many-locks":
       return `${at(refusal.path)} and those below have set ${refusal.limit} locks already`;
     default:

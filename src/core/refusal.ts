@@ -176,4 +176,6 @@ export type TrustRefusal =
   | { readonly kind: "locked-above"; readonly path: Path; readonly owner: Path }
   | { readonly kind: "lock-not-below"; readonly path: Path }
   | { readonly kind: "lock-not-found"; readonly path: Path }
+  /** A path that no message can spell, a listing or an entry of the audit log either. */
+  | { readonly kind: "lock-too-deep"; readonly depth: number; readonly limit: number }
   | { readonly kind: "too-many-locks"; readonly path: Path; readonly limit: number };

@@ -6,7 +6,7 @@
 import { chainOf, checkAdmission } from "./admission.ts";
 import { describePath } from "./describe.ts";
 import { findLock, putLock, removeLock } from "./lock.ts";
-import type { Path } from "./name.ts";
+import { maxDepth, type Path } from "./name.ts";
 import type { Refusal } from "./refusal.ts";
 import { err, ok, type Result } from "./result.ts";
 import { putList, type RevocationList } from "./revocation.ts";
@@ -18,6 +18,7 @@ type Asking = Extract<Event, { kind: "request" }>;
 /** Sets or takes away the lock of a path, on the disk before anybody hears of it. */
 export function changeLock(state: State, { client, request, now }: Asking, path: Path): Result<Step, Refusal> {
   const target = [...request.name.path, ...path];
+  if (target.length > maxDepth) return err({ kind: "lock-too-deep", depth: target.length, limit: maxDepth });
   const owner = chainOf(request) ?? [];
   const locking = request.command.kind === "lock";
   const changed = locking ? putLock(state.locks, target, owner, now) : removeLock(state.locks, target, owner);

@@ -39,6 +39,7 @@ const refusals: OneOfEach<Refusal> = {
   "locked-above": { kind: "locked-above", path: path("alice/bob"), owner: alice },
   "lock-not-below": { kind: "lock-not-below", path: alice },
   "lock-not-found": { kind: "lock-not-found", path: alice },
+  "lock-too-deep": { kind: "lock-too-deep", depth: 2222, limit: 1111 },
   "too-many-locks": { kind: "too-many-locks", path: alice, limit: 1111 },
   limit: { kind: "limit", path: alice, resource: "memory", limit: 1111, used: 2222, asked: 3333 },
   "block-not-allowed": { kind: "block-not-allowed", path: alice, asked: 3333 },

@@ -274,6 +274,16 @@ test("a delegate locks what is strictly below him alone", () => {
   expect(outcome(host, "vm", create())).toEqual({ kind: "locked", path: [], owner: [] });
 });
 
+test("nobody locks or unlocks a path that a listing of the locks or the audit log could not spell", () => {
+  const host = new FakeHost(wide);
+  const deep = Array.from({ length: 63 }, () => "x").join("/");
+  expect(outcome(host, "alice/", { kind: "lock", path: path(deep) }, alice)).toMatch(/^locked alice:x/);
+  for (const kind of ["lock", "unlock"] as const) {
+    const refusal = { kind: "lock-too-deep", depth: 65, limit: 64 };
+    expect(outcome(host, "alice/", { kind, path: path(`${deep}/y`) }, alice)).toEqual(refusal);
+  }
+});
+
 test("nobody who sets locks without end crowds out those above or beside him", () => {
   const host = new FakeHost(wide);
   for (let index = 0; index < 100; index++) outcome(host, "alice/bob/", { kind: "lock", path: path(`c${index}`) }, bob);
