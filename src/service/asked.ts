@@ -7,14 +7,14 @@ import type { Socket } from "node:net";
 import type { Wire } from "../codec/wire.ts";
 import { type Actor, changes } from "../core/audit.ts";
 import type { ChainRequest, Command } from "../core/command.ts";
-import type { Name } from "../core/name.ts";
+import { maxDepth, type Name } from "../core/name.ts";
 import type { Asked } from "../host/audit_ledger.ts";
 import type { Told } from "../host/audit_log.ts";
 import { readPeer } from "../host/peer.ts";
 
 export function askedByChain({ levels, leaf, command }: ChainRequest, name: Name): Asked {
   return {
-    name,
+    name: about(name, command),
     command: command.kind,
     changes: changes(command),
     delegate: levels[0]?.label ?? "",
@@ -25,7 +25,7 @@ export function askedByChain({ levels, leaf, command }: ChainRequest, name: Name
 /** What the endpoint asks for on behalf of whoever it is that came to it. */
 export function askedByEndpoint(name: Name, command: Command): Asked {
   const actor = (): Actor => ({ kind: "endpoint" });
-  return { name, command: command.kind, changes: changes(command), delegate: "", actor };
+  return { name: about(name, command), command: command.kind, changes: changes(command), delegate: "", actor };
 }
 
 /** A client that asked for a change may be gone when that is done: who it was is looked for before. */
@@ -33,7 +33,7 @@ export function askedLocally(socket: Socket, name: Name, command: Command): Aske
   const lasting = changes(command);
   const known = lasting ? localActor(socket) : undefined;
   const actor = (): Actor => known ?? localActor(socket);
-  return { name, command: command.kind, changes: lasting, delegate: "", actor };
+  return { name: about(name, command), command: command.kind, changes: lasting, delegate: "", actor };
 }
 
 /** What the endpoint refused of a session, at or below whose path the name is. */
@@ -47,6 +47,13 @@ export function toldByEndpoint({ header: { name }, payload }: Wire): Told | unde
   const { actor, command, outcome } = payload.data.item.entry;
   if (actor.kind !== "endpoint" || (outcome.kind !== "refused" && outcome.kind !== "counted")) return undefined;
   return { actor, name, ...(command === undefined ? {} : { command }), policies: [], outcome };
+}
+
+/** Of a lock, the path that it is for; one that is too deep to be locked is too deep for an entry. */
+function about(name: Name, command: Command): Name {
+  if (command.kind !== "lock" && command.kind !== "unlock") return name;
+  const path = [...name.path, ...command.path];
+  return path.length > maxDepth ? name : { path };
 }
 
 function localActor(socket: Socket): Actor {

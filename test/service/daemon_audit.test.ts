@@ -117,6 +117,19 @@ test("the audit log has what a block device is asked for before and after it is 
   ]);
 });
 
+test("the audit log names the path that is locked, and can still be read when somebody asked for one that no entry spells", async () => {
+  const place = openScripted(patient);
+  await place.start();
+  const alice = [level("alice")];
+  const deep = name("x:".repeat(64)).path;
+  await askChain(place, alice, "", { kind: "lock", path: name("bob:").path });
+  await askChain(place, alice, "", { kind: "unlock", path: deep });
+  expect(spell(await audit(place)).slice(1)).toEqual([
+    "alice:bob: lock done (alice)",
+    "alice: unlock refused lock-too-deep",
+  ]);
+});
+
 test("a delegate sees of the audit log what is at and below his path, and verifies the rest by its hashes", async () => {
   const place = openScripted(patient);
   await place.start();
