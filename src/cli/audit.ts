@@ -27,7 +27,9 @@ interface AuditOptions extends Networking, Omit<AuditQuery, "proof"> {
 export function addAudit(program: CommanderCommand, session: Session): void {
   const filters = ["since", "until", "outcome", "limit", "json"];
   addNetworking(program.command("audit"))
-    .description("show who asked for what, and what became of it; or verify that nobody changed the log of that")
+    .description(
+      "show who asked for what, and what became of it; or verify that nobody changed the log of that (fulmar servers only)",
+    )
     .addOption(
       new Option("-n, --name <name>", "one unikernel or block device, or with a colon at its end a path")
         .argParser(parseNameWord)

@@ -43,7 +43,7 @@ export function addConsole(program: CommanderCommand, session: Session): void {
 /** Ours: what happens to unikernels, from now on. */
 export function addLog(program: CommanderCommand, session: Session): void {
   addNetworking(program.command("log"))
-    .description("show what happens to unikernels: created, restarted, ended, destroyed")
+    .description("show what happens to unikernels: created, restarted, ended, destroyed (fulmar servers only)")
     .addOption(
       new Option("-n, --name <name>", "one unikernel, or with a colon at its end a path")
         .argParser(parseNameWord)

@@ -20,18 +20,23 @@ import { parsePathWord } from "./words.ts";
 
 export function addTrust(program: CommanderCommand, session: Session): void {
   addNetworking(program.command("push-crl"))
-    .description("put the revocation list of the authority --ca in force")
-    .argument("<crl>", "the file that 'revoke' wrote")
+    .description("put the revocation list of the authority --ca in force (fulmar servers only)")
+    .argument("<crl>", "the file that 'revoke' wrote; --ca says whose it is, without -d too")
     .action(async (file: string, options: Networking) => {
       const command = await readPush(session.environment, file, options.ca);
       session.finish(
         command.ok ? await session.send({ name: { path: [] }, command: command.value, options }) : command.error,
       );
     });
-  addPathCommand(program, session, "lock", "let nobody in whose path is there or below, at once; what runs goes on");
-  addPathCommand(program, session, "unlock", "take a lock away that was set here or below");
+  addPathCommand(
+    program,
+    session,
+    "lock",
+    "let nobody in whose path is there or below, at once; what runs goes on (fulmar servers only)",
+  );
+  addPathCommand(program, session, "unlock", "take a lock away that was set here or below (fulmar servers only)");
   addNetworking(program.command("locks"))
-    .description("show the locks at and below a path")
+    .description("show the locks at and below a path (fulmar servers only)")
     .addOption(new Option("-p, --path <path>", "such as alice:bob").argParser(parsePathWord).default([], "everything"))
     .action(async (options: Networking & { readonly path: Path }) =>
       session.finish(await session.send({ name: { path: options.path }, command: { kind: "locks" }, options })),

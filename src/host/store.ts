@@ -1,5 +1,6 @@
 /**
- * What must survive: policies, how new those were that went, unikernels and the audit log, in LMDB at `<dbdir>/store`.
+ * What must survive: policies, how new those were that went, unikernels, locks,
+ * revocation lists and the audit log, in LMDB at `<dbdir>/store`.
  *
  * Invariant: LMDB never meets a full disk, on which it rejects promises that
  * nobody holds and then corrupts the heap (lmdb 3.5.6). Its file is therefore
