@@ -1,6 +1,7 @@
 /**
- * How many entries that record no change each first-level delegate gets: whoever
- * asks without end fills the log with numbers, not with entries.
+ * How much of the audit log each first-level delegate gets. Of what changes
+ * nothing, whoever asks without end fills the log with numbers, not with entries;
+ * what changes something is always written, and paid for in time.
  *
  * @module
  */
@@ -13,9 +14,17 @@ interface Spent {
   left: number;
 }
 
+/** Changes of one delegate that may still be written, below nothing where he owes some, and when that was so: ms. */
+interface Account {
+  changes: number;
+  since: number;
+}
+
 export class AuditAllowance {
   /** By first-level delegate; local clients share the empty one, as do those beyond the most. */
   readonly #spent: Map<string, Spent> = new Map();
+  /** By first-level delegate; whoever has his whole allowance has none. */
+  readonly #accounts: Map<string, Account> = new Map();
   #hour = 0;
 
   /**
@@ -52,6 +61,22 @@ export class AuditAllowance {
     return counts;
   }
 
+  /** A change of the delegate's is written. */
+  charge(delegate: string, now: number): void {
+    const known = this.#accounts.get(delegate);
+    if (known === undefined && this.#accounts.size >= maxDelegates) return;
+    const account = known ?? { changes: changesAtOnce, since: now };
+    account.changes = changesOf(account, now) - 1;
+    account.since = now;
+    this.#accounts.set(delegate, account);
+  }
+
+  /** Milliseconds that the delegate waits before he asks for anything more. */
+  pause(delegate: string, now: number): number {
+    const account = this.#accounts.get(delegate);
+    return account === undefined ? 0 : Math.max(0, Math.ceil((-changesOf(account, now) * 1000) / changesPerSecond));
+  }
+
   #of(delegate: string): Spent {
     const key = this.#spent.has(delegate) || this.#spent.size < maxDelegates ? delegate : "";
     const known = this.#spent.get(key);
@@ -63,12 +88,25 @@ export class AuditAllowance {
 
   #begin(hour: number): void {
     this.#hour = hour;
+    for (const [delegate, account] of this.#accounts) {
+      if (changesOf(account, hour * 3_600_000) >= changesAtOnce) this.#accounts.delete(delegate);
+    }
     for (const [delegate, spent] of this.#spent) {
       if (spent.left === 0) this.#spent.delete(delegate);
       else spent.inHour = 0;
     }
   }
 }
+
+function changesOf({ changes, since }: Account, now: number): number {
+  return Math.min(changesAtOnce, changes + (Math.max(0, now - since) * changesPerSecond) / 1000);
+}
+
+/** A hundredth of the log's usual size; a whole host is set up with less. */
+const changesAtOnce = 10_000;
+
+/** Five kB, at which the log's usual size takes half a day, in place of ten minutes at the pace of one processor. */
+const changesPerSecond = 20;
 
 /** A tool that polls is seen whole; one that floods is not (100 entries are some 25 kB). */
 const perSecond = 100;

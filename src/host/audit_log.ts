@@ -79,6 +79,8 @@ export class AuditLog implements Journal {
   /** Something was changed, or is about to be: the entry goes with the next transaction. */
   tell(told: Told): void {
     const entry = { ...told, time: Date.now() };
+    if (told.actor.kind === "chain" && told.actor.levels.length > 0)
+      this.#allowance.charge(told.name.path[0] ?? "", entry.time);
     if (this.#waiting.length < 2 * maxWaiting) this.#waiting.push({ entry });
     else this.#allowance.count(told.name.path[0] ?? "");
     this.#arm();
@@ -97,6 +99,11 @@ export class AuditLog implements Journal {
       else this.#allowance.count(delegate);
     }
     this.#arm();
+  }
+
+  /** Milliseconds that the delegate waits before he asks for anything more: he has changed so much lately. */
+  pause(delegate: string): number {
+    return this.#allowance.pause(delegate, Date.now());
   }
 
   seal(pressing: boolean): readonly Change[] {

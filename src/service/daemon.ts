@@ -199,6 +199,8 @@ export class Daemon {
     // Whoever is not let in takes no turns of those who are, with whom he may share a path.
     const barred = this.#bar(request, name);
     if (barred !== undefined) return this.#refuse(connection, header, request, barred);
+    const pause = this.#services.audit.pause(path[0] ?? "");
+    if (pause > 0) await new Promise((resolve) => setTimeout(resolve, pause).unref());
     const end = await this.#queue.take(path[0] ?? "");
     if (end === undefined) {
       return this.#refuse(connection, header, request, { kind: "too-many-requests", limit: this.#limits.waiting });

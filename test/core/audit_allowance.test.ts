@@ -19,6 +19,23 @@ test("AuditAllowance lets a hundred a second pass, ten thousand an hour, and cou
   expect(allowance.take("alice", 2 * hour)).toBe(true);
 });
 
+test("AuditAllowance has a delegate pay for changes in time, and nobody else", () => {
+  const allowance = new AuditAllowance();
+  const hour = 3_600_000;
+  for (const _ of times(10_000)) allowance.charge("alice", hour);
+  expect(allowance.pause("alice", hour)).toBe(0);
+  for (const _ of times(100)) allowance.charge("alice", hour);
+  expect(allowance.pause("alice", hour)).toBe(5000);
+  expect(allowance.pause("bob", hour)).toBe(0);
+  expect(allowance.pause("alice", hour + 4000)).toBe(1000);
+  allowance.take("bob", 2 * hour - 1);
+  for (const _ of times(100)) allowance.charge("alice", hour + 4000);
+  expect(allowance.pause("alice", hour + 4000)).toBe(6000);
+  allowance.take("bob", 2 * hour);
+  for (const _ of times(10_000)) allowance.charge("alice", 2 * hour);
+  expect(allowance.pause("alice", 2 * hour)).toBe(0);
+});
+
 const ask = fc.record({ who: fc.constantFrom("a", "b"), after: fc.nat(50_000), often: fc.nat(150) });
 
 property(

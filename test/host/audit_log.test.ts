@@ -137,6 +137,19 @@ test("AuditLog counts what one delegate floods it with, and keeps others' and al
   expect(entries(store).at(-1)).toMatchObject({ name: name("mallory:"), actor: { kind: "daemon" } });
 });
 
+test("AuditLog has delegates pay for their changes, not for what others do about their names", async () => {
+  const { log } = await begin();
+  const digest = new Uint8Array(32);
+  const byBob: Told = { ...told(1), actor: { kind: "chain", levels: [digest], leaf: digest }, name: name("bob:vm") };
+  for (let index = 0; index < 12_000; index++) {
+    log.tell(told(1));
+    log.tell({ ...byBob, actor: { kind: "chain", levels: [], leaf: digest }, name: name("alice:vm") });
+    log.tell(byBob);
+  }
+  expect(log.pause("alice")).toBe(0);
+  expect(log.pause("bob")).toBeGreaterThan(50_000);
+});
+
 test("AuditLog loses nothing to a transaction that fails: what was told goes with the next one", async () => {
   const { store, log } = await begin();
   const refusing = log.seal(false);
