@@ -18,6 +18,7 @@ import {
 } from "../x509/describe.ts";
 import type { ChainError } from "./endpoint_request.ts";
 import type { RunError } from "./endpoint_run.ts";
+import { describeErrno } from "./host_describe.ts";
 
 export function describeChainError(error: ChainError): string {
   switch (error.kind) {
@@ -83,7 +84,7 @@ export function describeRunError(error: RunError): string {
   switch (error.kind) {
     case "file":
     case "io-failed":
-      return `${error.path} cannot be read: ${error.code}`;
+      return `${error.path} cannot be read: ${describeErrno(error.code)}`;
     case "key-open": {
       const mode = error.mode.toString(8).padStart(4, "0");
       return `${error.path} has mode ${mode}, so that others can read the private key: chmod 0400 ${error.path}`;
@@ -109,7 +110,7 @@ export function describeRunError(error: RunError): string {
     case "activation":
       return `with --systemd-socket-activation the service manager opens one socket, not ${error.count}`;
     case "listen":
-      return `cannot listen on ${error.host} port ${error.port}: ${error.code}`;
+      return `cannot listen on ${error.host} port ${error.port}: ${describeErrno(error.code)}`;
     default:
       return unreachable(error);
   }

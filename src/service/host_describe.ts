@@ -47,6 +47,8 @@ export function describeErrno(code: string): string {
 }
 
 const reasons: Readonly<Record<string, string | undefined>> = {
+  EADDRINUSE: "somebody listens there already",
+  EADDRNOTAVAIL: "this host has no such address",
   ENOENT: "there is no such file",
   EEXIST: "exists already",
   EACCES: "no permission",

@@ -9,6 +9,7 @@ import { type FileError, readFile } from "../host/client_files.ts";
 import type { IoError } from "../host/io.ts";
 import { findStore, openStore, type Store, type StoreError } from "../host/store.ts";
 import { AuditCheck, type AuditVerdict, parseAuditKey, type SeenHead } from "../x509/audit_chain.ts";
+import { describeErrno, describeHostError } from "./host_describe.ts";
 
 export type VerifyError =
   /** The store has no checkpoint, or one that cannot be read. */
@@ -65,14 +66,13 @@ export function describeVerifyError(error: VerifyError): string {
     case "no-key":
       return `${error.path} holds no public key of type Ed25519`;
     case "file":
-      return `${error.path} cannot be read: ${error.code}`;
-    case "io-failed":
-      return `cannot ${error.action} ${error.path}: ${error.code}`;
+      return `${error.path} cannot be read: ${describeErrno(error.code)}`;
     case "store-locked":
       return "a daemon has the store: ask it, with fulmar audit --verify";
     case "store-full":
     case "store-failed":
-      return `the store cannot be opened: ${error.kind}`;
+    case "io-failed":
+      return describeHostError(error);
     default:
       return unreachable(error);
   }

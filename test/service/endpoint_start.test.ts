@@ -28,7 +28,7 @@ test("the development authority is served on loopback", async () => {
 });
 
 test.for([
-  [{ key: `${certs}missing.key` }, /missing\.key cannot be read: ENOENT$/],
+  [{ key: `${certs}missing.key` }, /missing\.key cannot be read: there is no such file$/],
   [{ key: `${certs}bob.key` }, /^the key does not belong to the certificate$/],
   [{ key: `${certs}bob.pem` }, /bob\.pem: there is no private key in it$/],
   [{ cert: `${certs}bob.key` }, /bob\.key: there is no CERTIFICATE in it$/],

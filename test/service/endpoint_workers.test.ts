@@ -59,6 +59,6 @@ test("workers that cannot serve say why and are not started again", { timeout: 6
   const words = [ca, cert, join(lab.dir, "missing.key"), ...rest, "--ip", "127.0.0.1", "--port", "0", "--workers", "2"];
   const { ended, said } = run([process.execPath, program, ...words]);
   expect(await ended).toEqual([1, null]);
-  expect(said()).toContain("missing.key cannot be read: ENOENT");
+  expect(said()).toContain("missing.key cannot be read: there is no such file");
   expect(said()).toContain("fulmar-endpoint: a worker does not serve");
 });
