@@ -81,8 +81,8 @@ async function update(session: Session, name: Name, options: UpdateOptions): Pro
 /** What runs now. Over TLS this is a connection of its own: a certificate carries one command. */
 async function readInfo(session: Session, name: Name, options: Networking): Promise<Result<UnikernelInfo, Failure>> {
   let info: Result<UnikernelInfo, Failure> = err(failure("communication", "the server did not answer"));
-  const take = (success: Success): Outcome => {
-    info = theOne(success, name);
+  const take = (success: Success, about: Name): Outcome => {
+    info = theOne(success, about);
     return info.ok ? undefined : info.error;
   };
   const failed = await session.send({ name, command: { kind: "unikernel-info", form: "current" }, options, take });
