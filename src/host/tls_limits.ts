@@ -88,6 +88,8 @@ export class Admission {
   readonly #present = new Groups();
   readonly #large = new Groups();
   readonly #heavy = new Groups();
+  /** Those whose handshake is done and who are no delegate's, who came first first: they are told so, and go. */
+  readonly #strangers: Set<Seat> = new Set();
 
   /** @param now - milliseconds of a clock that never goes back */
   constructor(limits: TlsLimits, now: () => number) {
@@ -110,8 +112,11 @@ export class Admission {
     let leavePresent = this.#present.enter(group, seat);
     let leaveHeavy = done;
     let owner = group;
+    let gone = false;
     const leave = (): void => {
       for (const step of [leavePending, leaveLarge, leavePresent, leaveHeavy]) step();
+      this.#strangers.delete(seat);
+      gone = true;
     };
     // Whoever needs the place need not wait for the connection's end.
     seat.end = () => {
@@ -122,11 +127,13 @@ export class Admission {
       large: isLarge,
       settle: (heavy) => {
         leavePending();
+        if (!gone && owner === group) this.#strangers.add(seat);
         if (heavy && leaveHeavy === done) leaveHeavy = this.#heavy.enter(group, seat);
       },
       clear: leaveLarge,
       belong: (delegate) => {
         leavePresent();
+        this.#strangers.delete(seat);
         owner = `delegate ${delegate}`;
         leavePresent = this.#present.enter(owner, seat);
       },
@@ -140,7 +147,7 @@ export class Admission {
     if (this.#present.of(group) >= connectionsPerAddress) return false;
     if (this.#pending.of(group) >= pendingPerAddress && !this.#endSlow(group)) return false;
     if (this.#pending.total >= pending && !this.#endOfMost(group)) return false;
-    if (this.#present.total >= connections) this.#present.first(this.#present.largest())?.end();
+    if (this.#present.total >= connections) this.#makeRoom();
     return this.#present.total < connections;
   }
 
@@ -151,6 +158,13 @@ export class Admission {
       return this.#endSlow(largest);
     this.#pending.first(largest)?.end();
     return true;
+  }
+
+  /** Of strangers first: those of any number of addresses take no delegate's place. */
+  #makeRoom(): void {
+    const [stranger] = this.#strangers;
+    if (stranger !== undefined) stranger.end();
+    else if (!this.#endSlow(this.#pending.largest())) this.#present.first(this.#present.largest())?.end();
   }
 
   /** Ends a handshake that takes longer than an honest one does. */

@@ -93,6 +93,22 @@ test("Admission gives a delegate what is free, and ends his idlest for another w
   expect(ended).toEqual(["e2", "e3"]);
 });
 
+test("Admission ends strangers of any number of addresses before a delegate", () => {
+  const { enter, ended, wait } = opened({ pending: 100 });
+  for (const name of ["b1", "b2"]) {
+    const place = enter("bobs", name);
+    place?.settle(false);
+    place?.belong("bob");
+  }
+  for (const address of ["s1", "s2"]) enter(address)?.settle(false);
+  enter("slow");
+  wait(1000);
+  for (const address of ["s3", "s4", "s5"]) expect(enter(address)).toBeDefined();
+  expect(ended).toEqual(["s1", "s2", "slow"]);
+  expect(enter("s6")).toBeDefined();
+  expect(ended.at(-1)).toBe("b1");
+});
+
 test.for([
   ["2001:db8::1", "2001:db8:0:0:ffff::2", true],
   ["2001:db8::1", "2001:db8:0:1::1", false],
