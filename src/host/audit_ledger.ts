@@ -6,7 +6,7 @@
  */
 import { type Actor, type AuditOutcome, outcomeOf } from "../core/audit.ts";
 import type { Command } from "../core/command.ts";
-import type { Name, Path } from "../core/name.ts";
+import { isWithin, type Name, type Path } from "../core/name.ts";
 import { findUnikernel } from "../core/resources.ts";
 import type { ClientId, Effect, Event, Reply, State, StoreChange } from "../core/state.ts";
 import type { AuditLog, Told } from "./audit_log.ts";
@@ -49,12 +49,21 @@ export class Ledger {
       const asked = this.#asked(effect.client);
       if (asked === undefined) continue;
       this.#told.add(effect.reply);
-      this.#log.tell(toldOf(asked, outcomeOf(effect.reply), policies));
+      this.#tell(asked, outcomeOf(effect.reply), policies);
       policies = [];
       told ||= effect.client === client;
     }
     const asked = client === undefined || told ? undefined : this.#asked(client);
-    if (asked !== undefined) this.#log.tell(toldOf(asked, { kind: "begun" }, policies));
+    if (asked !== undefined) this.#tell(asked, { kind: "begun" }, policies);
+  }
+
+  /** Policies that made room for others' are told of apart: each reader sees what is about his own. */
+  #tell(asked: Asked, outcome: AuditOutcome, policies: readonly Path[]): void {
+    const own = policies.filter((path) => isWithin(path, asked.name.path));
+    this.#log.tell(toldOf(asked, outcome, own));
+    for (const path of policies) {
+      if (!own.includes(path)) this.#log.tell({ ...eviction, name: { path }, policies: [path] });
+    }
   }
 
   /** A change that no transaction holds is about to be made. @returns whether anybody asked for it */
@@ -77,6 +86,8 @@ export class Ledger {
     return true;
   }
 }
+
+const eviction = { actor: { kind: "daemon" }, command: "evict", outcome: { kind: "done" } } as const;
 
 export function toldOf({ actor, name, command }: Asked, outcome: AuditOutcome, policies: readonly Path[] = []): Told {
   return { actor: actor(), name, command, policies, outcome };

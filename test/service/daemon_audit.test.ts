@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import type { AuditEntry, AuditItem, AuditQuery } from "../../src/core/audit.ts";
 import type { Level } from "../../src/core/command.ts";
+import { usualDaemonLimits } from "../../src/core/limits.ts";
 import { printName, printPath } from "../../src/core/name.ts";
 import { openStore } from "../../src/host/store.ts";
 import { checkStore } from "../../src/service/verify_audit.ts";
@@ -182,6 +183,20 @@ test("what the endpoint refuses is in the audit log in its word, and nothing els
   expect(told(await caller.next())).toBe("refused: this socket takes requests of verified chains");
   const found = await audit(place);
   expect(spell(found).slice(1)).toEqual([": - refused path"]);
+});
+
+test("a delegate whose policy makes room for another's is told so, and the other one not of whom", async () => {
+  const place = openScripted(patient);
+  await place.start({ limits: { ...usualDaemonLimits, delegations: 8 } });
+  const names = ["carl", "d2", "d3", "d4", "d5", "d6", "d7", "d8", "bob"];
+  for (const one of names) {
+    expect(await askChain(place, [level("alice"), level(one)], "", { kind: "locks" })).toBe("success");
+  }
+  expect(spell(await auditOf(place, [level("alice"), level("bob")]))).toEqual(["alice:bob: locks done (alice:bob)"]);
+  expect(spell(await audit(place, all, "alice:carl:"))).toEqual([
+    "alice:carl: locks done (alice alice:carl)",
+    "alice:carl: evict done (alice:carl)",
+  ]);
 });
 
 test("a log that the next daemon finds whole goes on, with the end of the one before in it", async () => {
