@@ -120,9 +120,9 @@ export const endpointLimits: Readonly<Record<EndpointLimit, Limit>> = {
 /** Of the daemon. A delegate is one that the trust anchor signed, with all that he delegated further. */
 export const daemonLimits: Readonly<Record<DaemonLimit, Limit>> = {
   connections: {
-    ...{ usual: 4096, unit: "", least: 8, most: 100_000 },
+    ...{ usual: 16_384, unit: "", least: 8, most: 100_000 },
     about: "connections to each of the sockets",
-    reason: "as many as the endpoint lets in, and a host's own tools",
+    reason: "as many as eight workers of the endpoint let in, or one delegate could take all, and a host's own tools",
   },
   requests: {
     ...{ usual: 64, unit: "", least: 1, most: 10_000 },
