@@ -127,6 +127,8 @@ export class Moves {
       what: `create ${this.#scene.full(label)} with ${bad[0]}`,
       act: (client) => client.create(label, { ...bad[1], replace: this.#scene.random.below(2) === 0 }),
       must: "fail",
+      // Until it is refused, it may have taken its room.
+      change: this.#scene.change(this.#scene.model.guests, this.#scene.full(label), [plain]),
     };
   }
 
