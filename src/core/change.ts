@@ -130,7 +130,7 @@ function prepare(state: State, { name, config, image, health }: Asked, job: numb
   return { state, effects: [{ kind: "prepare", name, job, config, image, ...asked }] };
 }
 
-/** Makes it so. What was not there before is written down first; what replaces something, when it has proved itself. */
+/** Makes it so. What was not there before is written down first; what is to show its health, or replaces something, when it has. */
 function carryOut(state: State, name: Name, unikernel: Unikernel, change: Change, incarnation: Incarnation): Step {
   const { change: _, ...rest } = unikernel;
   const health = change.health === undefined ? {} : { health: change.health };
@@ -138,7 +138,8 @@ function carryOut(state: State, name: Name, unikernel: Unikernel, change: Change
   const { phase, current } = rest;
   const record = { config: incarnation.config, digest: incarnation.digest };
   const commit: Effect = { kind: "commit", changes: [{ kind: "unikernel", name, record }] };
-  return preceded([...(current === undefined ? [commit] : []), ...bootHold(change)], move());
+  const isFirst = current === undefined && !(isNew(change) && change.health !== undefined);
+  return preceded([...(isFirst ? [commit] : []), ...bootHold(change)], move());
 
   function move(): Step {
     switch (phase.kind) {

@@ -37,7 +37,7 @@ import {
   tell,
   wait,
 } from "./transition.ts";
-import { dropMacs, enter, fail, prove, released, settle, type Trying } from "./trial.ts";
+import { dropMacs, enter, fail, isUnwritten, prove, released, settle, type Trying } from "./trial.ts";
 import type { GrantChange } from "./trie.ts";
 
 type Of<K extends Event["kind"]> = Extract<Event, { kind: K }>;
@@ -242,7 +242,8 @@ function ended(state: State, name: Name, unikernel: Unikernel, status: ExitStatu
     const record = { config: nameless.config, digest: current.digest };
     const commit: Effect = { kind: "commit", changes: [{ kind: "unikernel", name, record }] };
     const again = start(state, name, unikernel, nameless, { first: false, ...waits, trial: waits !== undefined });
-    return waits?.previous === undefined ? preceded([commit], again) : again;
+    const written = waits === undefined || (waits.previous === undefined && !isUnwritten(waits));
+    return written ? preceded([commit], again) : again;
   }
   const failures = countFailure(unikernel.failures, lived);
   if (shouldRestart(config.failBehaviour, status)) {

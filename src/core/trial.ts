@@ -12,7 +12,7 @@ import { claimMacs, releaseMacs } from "./macs.ts";
 import type { Name } from "./name.ts";
 import type { Refusal } from "./refusal.ts";
 import { putUnikernel } from "./resources.ts";
-import type { Effect, Event, Incarnation, Phase, State, Step, Unikernel } from "./state.ts";
+import type { Effect, Event, Incarnation, Phase, State, Step, Unikernel, Waits } from "./state.ts";
 import { answer, chargeOf, find, preceded, put, refuse, removed, start, takeBack, tell, wait } from "./transition.ts";
 
 export type Starting = Extract<Phase, { kind: "starting" }>;
@@ -54,16 +54,24 @@ export function prove(state: State, name: Name, unikernel: Unikernel, phase: Try
   };
 }
 
-/** The replacement stands, or is to go without what it replaced: record, addresses and demand are its own from now on. */
-export function settle(state: State, name: Name, unikernel: Unikernel, { previous }: Starting | Trying): Step {
+/** It stands, or is to go without what it replaced: record, addresses and demand are its own from now on. */
+export function settle(state: State, name: Name, unikernel: Unikernel, phase: Starting | Trying): Step {
   const { current } = unikernel;
-  if (previous === undefined || current === undefined) return { state, effects: [] };
-  const resources = putUnikernel(state.resources, name, { demand: chargeOf(state, current), unikernel });
+  const { previous } = phase;
+  if (current === undefined) return { state, effects: [] };
   const record = { config: current.config, digest: current.digest };
+  const commit: Effect = { kind: "commit", changes: [{ kind: "unikernel", name, record }] };
+  if (previous === undefined) return { state, effects: isUnwritten(phase) ? [commit] : [] };
+  const resources = putUnikernel(state.resources, name, { demand: chargeOf(state, current), unikernel });
   return {
     state: dropMacs({ ...state, resources }, name, previous, current),
-    effects: [{ kind: "commit", changes: [{ kind: "unikernel", name, record }] }, ...released(previous)],
+    effects: [commit, ...released(previous)],
   };
+}
+
+/** Whether the store knows nothing of it yet: a first start that is to show its health is forgotten with its daemon. */
+export function isUnwritten({ first, health }: Pick<Waits, "first" | "health">): boolean {
+  return first && health !== undefined;
 }
 
 /** It is not healthy: it is stopped, and fails then. */

@@ -142,6 +142,8 @@ function storeTellsWhatExists(is: Flat, host: FakeHost): void {
     const { current, phase } = value.unikernel;
     // Until a replacement has proved itself, what it replaces is what is meant.
     const kept = ("previous" in phase ? phase.previous : undefined) ?? current;
+    // What was never there before is meant once it has shown its health.
+    if ("health" in phase && phase.health !== undefined && phase.first) return [];
     return kept === undefined ? [] : [[key, { config: kept.config, digest: kept.digest }] as const];
   });
   expect(new Map([...host.unikernels].map(([key, { record }]) => [key, record])), "the store").toEqual(new Map(meant));

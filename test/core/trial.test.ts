@@ -183,6 +183,16 @@ test("one that was never there before and is not healthy is gone again; any end 
   expect([running(host), host.unikernels.size, host.uses.get(1)]).toEqual([[], 0, 0]);
 });
 
+test("one that was never there before is stored once it is healthy, and not before", () => {
+  const host = new FakeHost(wide, everyLaw);
+  const client = host.ask(vm, { ...create(), health: { within: 2000 } } as Command);
+  host.answer(0);
+  host.answer(0);
+  expect([told(host, client), running(host), host.unikernels.size]).toEqual([undefined, ["alice/=vm"], 0]);
+  host.answer(0);
+  expect([told(host, client), host.unikernels.size]).toEqual(["created unikernel", 1]);
+});
+
 test("describeRefusal says why a replacement failed, and what runs now", () => {
   const cause: Refusal = { kind: "ended-at-once", status: refused };
   const said = (["old-runs", "old-waits", "waits"] as const).map((outcome) =>
