@@ -9,6 +9,8 @@
  */
 import { inflate } from "../codec/zlib.ts";
 import type { Command, ConsoleStart } from "../core/command.ts";
+import { describeRefusal } from "../core/describe.ts";
+import { readHealth } from "../core/health.ts";
 import type { Image } from "../core/unikernel.ts";
 import { Blocks } from "./blocks.ts";
 import { type Content, gather, openContent } from "./content.ts";
@@ -41,6 +43,10 @@ export interface CreateOptions extends SettingsOptions {
   readonly replace?: boolean;
   /** zlib's level for the way; 0, no compression. */
   readonly compression?: number;
+  /** Milliseconds that it must run before it counts as created; else what it replaces comes back. */
+  readonly healthyAfter?: number;
+  /** What it must show within them (half a minute): `console:PATTERN`, `tcp:[ADDRESS:]PORT`, `http://[ADDRESS]:PORT/PATH`. */
+  readonly health?: string;
 }
 
 export interface Following {
@@ -77,13 +83,15 @@ export class Client {
   /** Resolves when it runs. */
   async create(name: string, options: CreateOptions): Promise<void> {
     const { compression = 0, replace = false } = options;
+    const health = readHealth(options);
+    if (!health.ok) return fail(problem("usage", describeRefusal(health.error)));
     const outgoing = await openContent(options.image, compression);
     try {
       const content = await gather(outgoing.pieces(), this.#server.whole);
       const whole = content instanceof Uint8Array;
       const image: Image = { compressed: compression > 0, bytes: whole ? content : new Uint8Array(0) };
       const config = { ...settingsOf(options), typ: "solo5" } as const;
-      const command: Command = { kind: "unikernel-create", config, image, replace };
+      const command: Command = { kind: "unikernel-create", config, image, replace, ...health.value };
       const target = readName(name);
       expectText(await (whole ? this.#question.ask(target, command) : this.#question.send(target, command, content)));
     } finally {

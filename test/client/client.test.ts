@@ -56,6 +56,18 @@ test("a client over TLS creates, tells, replaces, restarts, gets and destroys", 
   expect(await client.inactiveConsoles()).toEqual(["alice:bob:web"]);
 });
 
+test("a client creates what must show its health, and is told that it did not", async () => {
+  const host = await openHost();
+  const client = await enter(host, [host.pki.bob, host.pki.alice]);
+  const image = readGuest("hello.spt");
+  await client.create("web", { image, arguments: ["one"], healthyAfter: 50 });
+  expect(await kindOf(client.create("web", { image, replace: true, health: "console:^up", healthyAfter: 300 }))).toBe(
+    "refused: alice:bob:web: it could not start, and the old one runs again: it was not healthy within 300 ms",
+  );
+  expect((await client.info("web"))[0]?.arguments).toEqual(["one"]);
+  expect(await kindOf(client.create("web", { image, health: "up" }))).toMatch(/^usage: health is written console:/);
+});
+
 test("a client is explained what would become of its commands, in its session", async () => {
   const host = await openHost();
   const client = await enter(host, [host.pki.bob, host.pki.alice]);
