@@ -107,16 +107,20 @@ export class Runner {
   }
 
   /**
-   * Takes nothing on any more; what was begun is finished or refused before the store closes.
+   * Takes nothing on any more. Guests that are being stopped have ended then, and whoever waits for that was told.
    *
    * @param guests - whether they go on without us, or end, to start again with the next daemon
    */
-  async close(guests: "leave" | "stop"): Promise<void> {
+  async stop(guests: "leave" | "stop"): Promise<void> {
     await this.dispatch({ kind: "shutdown" });
     this.#closed = true;
     for (const timer of this.#timers) clearTimeout(timer);
     this.#around.trials.close();
     await (guests === "leave" ? this.#around.launcher.leave() : this.#around.launcher.close());
+  }
+
+  /** Once stopped: what was begun is finished or refused before the store closes. */
+  async close(): Promise<void> {
     while (this.#busy.size > 0) await Promise.allSettled(this.#busy);
     await this.flush();
     await this.#around.store.close();
@@ -226,10 +230,7 @@ export class Runner {
 
   #try(effect: Of<"trial">): void {
     const { health } = effect;
-    if (looksFor(health))
-      void this.#around.trials.look(effect, health).then((event) => {
-        if (event !== undefined && !this.#closed) void this.#later(event);
-      });
+    if (looksFor(health)) void this.#around.trials.look(effect, health, (event) => void this.#later(event));
     else this.#wait(effect, health?.within ?? this.#around.trial);
   }
 

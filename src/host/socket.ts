@@ -23,6 +23,12 @@ export interface Listener {
   close(): Promise<void>;
 }
 
+/** One whose connections get what was written to them when it is closed, if they read it soon. */
+export interface UnixListener extends Listener {
+  /** Takes nobody on any more. */
+  stop(): void;
+}
+
 /**
  * Listens on a Unix socket that its owner and group may write to.
  *
@@ -36,7 +42,7 @@ export async function listenUnix(
   most: number,
   serve: (socket: Socket) => void,
   fd?: number,
-): Promise<Result<Listener, ListenError>> {
+): Promise<Result<UnixListener, ListenError>> {
   if (fd === undefined && (await answers(path))) return err({ kind: "socket-in-use", path });
   const open = new Set<Socket>();
   const server = createServer({ allowHalfOpen: true }, (socket) => {
@@ -55,7 +61,7 @@ export async function listenUnix(
   } catch (thrown) {
     return err({ kind: "socket-failed", path, code: errnoOf(thrown) });
   }
-  return ok({ close: () => close(server, open) });
+  return ok({ stop: () => void server.close(), close: () => close(server, open) });
 }
 
 /** A connection read on demand: frames first, then perhaps a stream; what was not asked for stays in the kernel, but for a little. */
@@ -188,9 +194,21 @@ function listen(server: Server, path: string, fd?: number): Promise<void> {
   });
 }
 
-function close(server: Server, open: ReadonlySet<Socket>): Promise<void> {
+async function close(server: Server, open: ReadonlySet<Socket>): Promise<void> {
+  const closed = new Promise<void>((resolve) => void server.close(() => resolve()));
+  await Promise.all([closed, ...[...open].map(end)]);
+}
+
+function end(socket: Socket): Promise<void> {
   return new Promise((resolve) => {
-    server.close(() => resolve());
-    for (const socket of open) socket.destroy();
+    const late = setTimeout(() => socket.destroy(), lingering);
+    socket.once("close", () => {
+      clearTimeout(late);
+      resolve();
+    });
+    socket.end(() => socket.destroy());
   });
 }
+
+/** Milliseconds that a peer has for its last answer, once we close. */
+const lingering = 1000;

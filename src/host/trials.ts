@@ -22,33 +22,40 @@ export function looksFor(health: Health | undefined): health is Sign {
   return (health?.pattern ?? health?.probe) !== undefined;
 }
 
-export interface Senses {
+export interface Listening {
   /** Whether a unikernel that runs since then prints in time what it should. */
-  readonly prints: (name: Name, health: Health, since: number, signal: AbortSignal) => Promise<boolean>;
+  prints(name: Name, health: Health, since: number, signal: AbortSignal): Promise<boolean>;
+}
+
+export interface Plugged {
   /** The taps of a run, in the order of its network devices. */
-  readonly taps: (run: number) => readonly string[];
+  taps(run: number): readonly string[];
 }
 
 export class Trials {
-  readonly #senses: Senses;
+  readonly #consoles: Listening;
+  readonly #guests: Plugged;
   readonly #running: Map<number, AbortController> = new Map();
+  #closed = false;
 
-  constructor(senses: Senses) {
-    this.#senses = senses;
+  constructor(consoles: Listening, guests: Plugged) {
+    this.#consoles = consoles;
+    this.#guests = guests;
   }
 
-  /** @returns what came of it; nothing where the unikernel has ended, which is dealt with elsewhere */
-  async look({ name, run, since, incarnation }: Trial, health: Sign): Promise<Event | undefined> {
+  /** @param tell - what came of it; nothing where the unikernel has ended first, which is dealt with elsewhere */
+  async look({ name, run, since, incarnation }: Trial, health: Sign, tell: (event: Event) => void): Promise<void> {
+    if (this.#closed) return;
     const ending = new AbortController();
     this.#running.set(run, ending);
     const { signal } = ending;
-    const printed = health.pattern === undefined || this.#senses.prints(name, health, since, signal);
+    const printed = health.pattern === undefined || this.#consoles.prints(name, health, since, signal);
     const fault = await this.#probe(run, health, incarnation, signal);
     const healthy = (await printed) && fault === undefined;
     this.#running.delete(run);
-    if (signal.aborted) return undefined;
-    if (healthy) return { kind: "due", name, run };
-    return { kind: "unhealthy", name, run, ...(fault === undefined ? {} : { fault }) };
+    if (signal.aborted) return;
+    if (healthy) tell({ kind: "due", name, run });
+    else tell({ kind: "unhealthy", name, run, ...(fault === undefined ? {} : { fault }) });
   }
 
   /** The unikernel has ended. */
@@ -58,6 +65,7 @@ export class Trials {
 
   /** No trial is of interest any more. */
   close(): void {
+    this.#closed = true;
     for (const ending of this.#running.values()) ending.abort();
   }
 
@@ -70,7 +78,7 @@ export class Trials {
     if (health.probe === undefined || incarnation === undefined) return undefined;
     const asked = parseProbe(health.probe);
     if (!asked.ok) return { kind: "probe-unaddressed" };
-    return probe(asked.value, probedOf(incarnation, this.#senses.taps(run)), health.within, signal);
+    return probe(asked.value, probedOf(incarnation, this.#guests.taps(run)), health.within, signal);
   }
 }
 

@@ -79,6 +79,18 @@ export class Requests {
     if (waiting !== undefined) await sendContent(waiting.connection, waiting.header, effect, content);
   }
 
+  /** Whoever still waits is refused, but for those who read a block device; resolves when that is written. */
+  async abandon(): Promise<void> {
+    const reply: Reply = { ok: false, refusal: { kind: "shutting-down" } };
+    for (const [client, { asked }] of this.#waiting) {
+      // A refusal within a stream would be read as its content.
+      if (asked.command === "block-dump") continue;
+      this.#note(asked, reply);
+      this.reply(client, reply);
+    }
+    await new Promise((written) => setImmediate(written));
+  }
+
   /** Puts a request to the supervisor, and passes its one reply on. */
   async ask(asking: Asking): Promise<Reply> {
     const { connection, header, request, asked } = asking;

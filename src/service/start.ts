@@ -27,7 +27,7 @@ import { findLeft, foundOf, type Left } from "../host/left.ts";
 import type { Log } from "../host/log.ts";
 import { Preparer } from "../host/preparer.ts";
 import { Runner } from "../host/runner.ts";
-import { type Listener, listenUnix } from "../host/socket.ts";
+import { listenUnix, type UnixListener } from "../host/socket.ts";
 import { prepareStateFolder } from "../host/state_folder.ts";
 import { Sampler } from "../host/statistics.ts";
 import { openStore, type Store } from "../host/store.ts";
@@ -119,7 +119,7 @@ async function serve(options: DaemonOptions, store: Store): Promise<Result<Runni
 async function begin(
   options: DaemonOptions,
   store: Store,
-  sockets: readonly Listener[],
+  sockets: readonly UnixListener[],
   open: (daemon: Daemon) => void,
 ): Promise<Result<RunningDaemon, StartError>> {
   const { dbdir, tmpdir, log } = options;
@@ -135,7 +135,7 @@ async function begin(
   const first = boot(host.value, charged, left.value.map(foundOf), options.revocation, limitsOf(options));
   const audit = await openAudit(options, store);
   if (!audit.ok) return err({ step: "reading the key of the audit log", error: audit.error });
-  const { runner, daemon, launcher, meter, sampler } = assemble(
+  const { runner, requests, daemon, launcher, meter, sampler } = assemble(
     options,
     store,
     audit.value.log,
@@ -156,9 +156,12 @@ async function begin(
     stop: async (guests = "leave") => {
       meter.close();
       clearInterval(rechecking);
+      for (const socket of sockets) socket.stop();
+      await runner.stop(guests);
+      await requests.abandon();
       await Promise.all([...sockets, metrics.value].map((socket) => socket.close()));
       audit.value.log.close();
-      await runner.close(guests);
+      await runner.close();
       await started;
     },
   });
@@ -167,6 +170,7 @@ async function begin(
 /** The parts of a daemon that its start and stop deal with. */
 interface Assembled {
   readonly runner: Runner;
+  readonly requests: Requests;
   readonly daemon: Daemon;
   readonly launcher: Launcher;
   readonly meter: Meter;
@@ -210,10 +214,7 @@ function assemble(
       launcher,
       log,
       trial: options.trial ?? trialTime,
-      trials: new Trials({
-        prints: (name, health, since, signal) => consoles.prints(name, health, since, signal),
-        taps: (run) => launcher.taps(run),
-      }),
+      trials: new Trials(consoles, launcher),
       ledger: new Ledger(audit, (client) => requests.asked(client)),
       reply: (client, reply) => requests.reply(client, reply),
       upload: (client) => requests.upload(client),
@@ -226,7 +227,7 @@ function assemble(
   );
   const readers = new AuditReaders(audit, () => runner.flush());
   const daemon = new Daemon(() => runner, { requests, consoles, events, meter, collectors, audit, readers }, limits);
-  return { runner, daemon, launcher, meter, sampler };
+  return { runner, requests, daemon, launcher, meter, sampler };
 }
 
 /** Leaves of what an earlier daemon had only what is stored, and what its guests have. */
@@ -257,9 +258,9 @@ function tell(
 async function listen(
   options: DaemonOptions,
   ready: Promise<Daemon>,
-): Promise<Result<readonly Listener[], StartError>> {
+): Promise<Result<readonly UnixListener[], StartError>> {
   const { tmpdir, activated = [], log } = options;
-  const open: Listener[] = [];
+  const open: UnixListener[] = [];
   for (const [name, one] of Object.entries(services)) {
     const accept = (socket: Socket): void =>
       void ready
