@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { setTimeout as sleep } from "node:timers/promises";
 import { type Name, printName } from "../core/name.ts";
 import type { Refusal } from "../core/refusal.ts";
 import { unreachable } from "../core/result.ts";
@@ -17,7 +18,7 @@ import type { Preparer, Upload } from "./preparer.ts";
 import { refuseHost } from "./refuse.ts";
 import type { Change, Store } from "./store.ts";
 import { joinCommits, storeChange, withoutDisk } from "./store_change.ts";
-import { findHopeless, looksFor, type Trials } from "./trials.ts";
+import { findHopeless, type Trials } from "./trials.ts";
 
 /** What the runner needs around it. */
 export interface Surroundings {
@@ -26,8 +27,6 @@ export interface Surroundings {
   readonly preparer: Preparer;
   readonly launcher: Launcher;
   readonly log: Log;
-  /** Milliseconds that a start takes to prove itself. */
-  readonly trial: number;
   readonly trials: Trials;
   readonly ledger: Ledger;
   /** Answers a client, if it is still there. */
@@ -71,11 +70,7 @@ export class Runner {
     await this.perform(effects, client);
   }
 
-  /**
-   * Carries out effects one after the other; what comes of one is dealt with before the next.
-   *
-   * @param client - whose request they are for
-   */
+  /** Carries out the effects of a client's request, or of none, in turn; what comes of one is dealt with before the next. */
   async perform(effects: readonly Effect[], client?: ClientId): Promise<void> {
     const performing = this.#perform(joinCommits(effects), client);
     this.#busy.add(performing);
@@ -107,23 +102,29 @@ export class Runner {
   }
 
   /**
-   * Takes nothing on any more. Guests that are being stopped have ended then, and whoever waits for that was told.
+   * Takes nothing on any more; guests go on without us, or end, to start again with the next daemon.
    *
-   * @param guests - whether they go on without us, or end, to start again with the next daemon
+   * @param patience - milliseconds for what was begun besides the ends of guests, and for its answers
+   * @returns whether that is done: whoever still waits does so for what will not be
    */
-  async stop(guests: "leave" | "stop"): Promise<void> {
+  async stop(guests: "leave" | "stop", patience: number): Promise<boolean> {
     await this.dispatch({ kind: "shutdown" });
     this.#closed = true;
     for (const timer of this.#timers) clearTimeout(timer);
     this.#around.trials.close();
     await (guests === "leave" ? this.#around.launcher.leave() : this.#around.launcher.close());
+    return Promise.race([this.#rest().then(() => true), sleep(patience, false, { ref: false })]);
   }
 
   /** Once stopped: what was begun is finished or refused before the store closes. */
   async close(): Promise<void> {
-    while (this.#busy.size > 0) await Promise.allSettled(this.#busy);
+    await this.#rest();
     await this.flush();
     await this.#around.store.close();
+  }
+
+  async #rest(): Promise<void> {
+    while (this.#busy.size > 0) await Promise.allSettled(this.#busy);
   }
 
   /** @param failed - why the commit before it failed: then nothing is started, and no image goes */
@@ -151,7 +152,7 @@ export class Runner {
         this.#wait(effect, effect.delay);
         return undefined;
       case "trial":
-        this.#try(effect);
+        void this.#around.trials.look(effect, (event) => void this.#later(event));
         return undefined;
       case "hold-image":
         preparer.hold(effect.digest);
@@ -228,13 +229,7 @@ export class Runner {
     };
   }
 
-  #try(effect: Of<"trial">): void {
-    const { health } = effect;
-    if (looksFor(health)) void this.#around.trials.look(effect, health, (event) => void this.#later(event));
-    else this.#wait(effect, health?.within ?? this.#around.trial);
-  }
-
-  #wait({ name, run }: Of<"timer" | "trial">, delay: number): void {
+  #wait({ name, run }: Of<"timer">, delay: number): void {
     if (this.#closed) return;
     const timer = setTimeout(() => {
       this.#timers.delete(timer);

@@ -1,9 +1,10 @@
 /**
- * The trials of unikernels that must show more than that they run: each looks
- * until its unikernel is healthy, its time is over, or its unikernel has ended.
+ * The trials of unikernels that have just started: each lasts until its
+ * unikernel is healthy, its time is over, or its unikernel has ended.
  *
  * @module
  */
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Health } from "../core/health.ts";
 import type { Name } from "../core/name.ts";
 import { type ProbeFault, parseProbe } from "../core/probe.ts";
@@ -15,12 +16,7 @@ import { checkAimed, probe, probedOf } from "./probe.ts";
 
 type Trial = Extract<Effect, { kind: "trial" }>;
 
-/** Health that is more than to run for a while. */
-type Sign = Health & ({ readonly pattern: string } | { readonly probe: string });
-
-export function looksFor(health: Health | undefined): health is Sign {
-  return (health?.pattern ?? health?.probe) !== undefined;
-}
+type Verdict = { readonly kind: "due" } | { readonly kind: "unhealthy"; readonly fault?: ProbeFault };
 
 export interface Listening {
   /** Whether a unikernel that runs since then prints in time what it should. */
@@ -33,29 +29,29 @@ export interface Plugged {
 }
 
 export class Trials {
+  readonly #usual: number;
   readonly #consoles: Listening;
   readonly #guests: Plugged;
   readonly #running: Map<number, AbortController> = new Map();
   #closed = false;
 
-  constructor(consoles: Listening, guests: Plugged) {
+  /** @param usual - milliseconds that a start takes to prove itself */
+  constructor(usual: number, consoles: Listening, guests: Plugged) {
+    this.#usual = usual;
     this.#consoles = consoles;
     this.#guests = guests;
   }
 
   /** @param tell - what came of it; nothing where the unikernel has ended first, which is dealt with elsewhere */
-  async look({ name, run, since, incarnation }: Trial, health: Sign, tell: (event: Event) => void): Promise<void> {
+  async look(trial: Trial, tell: (event: Event) => void): Promise<void> {
     if (this.#closed) return;
+    const { name, run } = trial;
     const ending = new AbortController();
     this.#running.set(run, ending);
     const { signal } = ending;
-    const printed = health.pattern === undefined || this.#consoles.prints(name, health, since, signal);
-    const fault = await this.#probe(run, health, incarnation, signal);
-    const healthy = (await printed) && fault === undefined;
+    const verdict = await this.#judge(trial, signal);
     this.#running.delete(run);
-    if (signal.aborted) return;
-    if (healthy) tell({ kind: "due", name, run });
-    else tell({ kind: "unhealthy", name, run, ...(fault === undefined ? {} : { fault }) });
+    if (!signal.aborted) tell({ ...verdict, name, run });
   }
 
   /** The unikernel has ended. */
@@ -69,16 +65,26 @@ export class Trials {
     for (const ending of this.#running.values()) ending.abort();
   }
 
+  async #judge({ name, run, since, health, incarnation }: Trial, signal: AbortSignal): Promise<Verdict> {
+    if (health === undefined || (health.pattern ?? health.probe) === undefined) {
+      await sleep(health?.within ?? this.#usual, undefined, { signal }).catch(() => undefined);
+      return { kind: "due" };
+    }
+    const printed = health.pattern === undefined || this.#consoles.prints(name, health, since, signal);
+    const fault = incarnation && (await this.#probe(run, health, incarnation, signal));
+    const healthy = (await printed) && fault === undefined;
+    return healthy ? { kind: "due" } : { kind: "unhealthy", ...(fault === undefined ? {} : { fault }) };
+  }
+
   async #probe(
     run: number,
-    health: Health,
-    incarnation: Incarnation | undefined,
+    { probe: text, within }: Health,
+    incarnation: Incarnation,
     signal: AbortSignal,
   ): Promise<ProbeFault | undefined> {
-    if (health.probe === undefined || incarnation === undefined) return undefined;
-    const asked = parseProbe(health.probe);
-    if (!asked.ok) return { kind: "probe-unaddressed" };
-    return probe(asked.value, probedOf(incarnation, this.#guests.taps(run)), health.within, signal);
+    const asked = text === undefined ? undefined : parseProbe(text);
+    if (asked?.ok !== true) return undefined;
+    return probe(asked.value, probedOf(incarnation, this.#guests.taps(run)), within, signal);
   }
 }
 

@@ -157,8 +157,7 @@ async function begin(
       meter.close();
       clearInterval(rechecking);
       for (const socket of sockets) socket.stop();
-      await runner.stop(guests);
-      await requests.abandon();
+      if (await runner.stop(guests, options.grace)) await requests.abandon();
       await Promise.all([...sockets, metrics.value].map((socket) => socket.close()));
       audit.value.log.close();
       await runner.close();
@@ -213,8 +212,7 @@ function assemble(
       preparer,
       launcher,
       log,
-      trial: options.trial ?? trialTime,
-      trials: new Trials(consoles, launcher),
+      trials: new Trials(options.trial ?? trialTime, consoles, launcher),
       ledger: new Ledger(audit, (client) => requests.asked(client)),
       reply: (client, reply) => requests.reply(client, reply),
       upload: (client) => requests.upload(client),
