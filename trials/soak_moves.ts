@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { setTimeout as sleep } from "node:timers/promises";
 import type { SettingsOptions } from "../src/client/main.ts";
 import { DeviceMoves, deviceLabels } from "./soak_devices.ts";
 import { tenderOf } from "./soak_look.ts";
@@ -137,12 +138,14 @@ export class Moves {
     return {
       what: `info of ${name}`,
       act: async (client) => {
-        const [there] = await client.info(label);
-        const now = this.#guestOf(label);
-        if (!isSettled(before) || before[0] !== now[0] || (there !== undefined) === (before[0] !== undefined)) return;
-        this.#scene.fault(
-          `info says that ${name} is ${there === undefined ? "not there" : "there"}, and it must not be so`,
-        );
+        for (let tries = 1; ; tries++) {
+          const [there] = await client.info(label);
+          const now = this.#guestOf(label);
+          if (!isSettled(before) || before[0] !== now[0] || (there !== undefined) === (before[0] !== undefined)) return;
+          // What a starting daemon has to start is told of once its image has been looked at.
+          if (tries < looks) await sleep(lookInterval);
+          else return this.#scene.fault(`unikernel ${name} is ${there ? "there" : "not there"}, and must not be so`);
+        }
       },
     };
   }
@@ -227,3 +230,7 @@ function repeat<T>(times: number, one: T): readonly T[] {
 
 /** So few that they collide. */
 const labels: readonly string[] = ["a", "b", "c", "d"];
+
+/** Looks at whether a unikernel is there, and milliseconds between them. */
+const looks = 25;
+const lookInterval = 200;
