@@ -15,7 +15,7 @@ import { createDeflate } from "node:zlib";
 import { type Name, parseName, printName } from "../core/name.ts";
 import { err, ok, type Result } from "../core/result.ts";
 import { fileName, isHashed, isNameFile, nameFile, parseFileName } from "./file_name.ts";
-import { attempt, type IoError, isTemporary, syncFolder, writeWhole } from "./io.ts";
+import { attempt, type IoError, isTemporary, removeWhole, writeWhole } from "./io.ts";
 import { type FolderSpace, readFolderSpace } from "./proc.ts";
 import { pieceSize, receive, type StreamError } from "./stream.ts";
 
@@ -81,9 +81,8 @@ export async function createBlock(dbdir: string, device: BlockDevice): Promise<R
 export function removeBlock(dbdir: string, name: Name): Promise<Result<void, IoError>> {
   const path = blockPath(dbdir, name);
   return attempt("remove", path, async () => {
-    await rm(path, { force: true });
+    await removeWhole(folder(dbdir), path);
     if (isHashed(fileName(name))) await rm(nameFile(path), { force: true });
-    await syncFolder(folder(dbdir));
   });
 }
 

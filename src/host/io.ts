@@ -4,7 +4,7 @@
  * @module
  */
 import { randomBytes } from "node:crypto";
-import { type FileHandle, open, rename, rm } from "node:fs/promises";
+import { type FileHandle, link, open, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { err, ok, type Result } from "../core/result.ts";
 
@@ -41,7 +41,7 @@ export async function writeWhole<T, E>(
   mode: number,
   fill: (file: FileHandle) => Promise<Result<{ readonly path: string; readonly value: T }, E>>,
 ): Promise<Result<T, E | IoError>> {
-  const temporary = join(folder, `${temporaryPrefix}${randomBytes(8).toString("hex")}`);
+  const temporary = temporaryPath(folder);
   const opened = await attempt("create", temporary, () => open(temporary, "wx+", 0o600));
   if (!opened.ok) return opened;
   const file = opened.value;
@@ -52,14 +52,55 @@ export async function writeWhole<T, E>(
     const moved = await attempt("write", path, async () => {
       await file.chmod(mode);
       await file.sync();
-      await rename(temporary, path);
-      await syncFolder(folder);
+      await moveInto(folder, temporary, path);
     });
     return moved.ok ? ok(value) : moved;
   } finally {
     await file.close().catch(() => {});
     await rm(temporary, { force: true }).catch(() => {});
   }
+}
+
+/** Removes a file, if there is one; where the disk does not take that, it is there as before. */
+export async function removeWhole(folder: string, path: string): Promise<void> {
+  const aside = temporaryPath(folder);
+  const moved = await ifThere(rename(path, aside));
+  try {
+    await syncFolder(folder);
+  } catch (thrown) {
+    if (moved) await rename(aside, path);
+    throw thrown;
+  }
+  if (moved) await rm(aside);
+}
+
+/** Moves a file to its place; where the disk does not take that, what was there before is there again. */
+async function moveInto(folder: string, temporary: string, path: string): Promise<void> {
+  const former = temporaryPath(folder);
+  const replaces = await ifThere(link(path, former));
+  try {
+    await rename(temporary, path);
+    await syncFolder(folder);
+  } catch (thrown) {
+    await (replaces ? rename(former, path) : rm(path, { force: true }));
+    throw thrown;
+  }
+  if (replaces) await rm(former);
+}
+
+/** Whether what was to be done to a file was done, or there is no such file. */
+async function ifThere(done: Promise<void>): Promise<boolean> {
+  try {
+    await done;
+    return true;
+  } catch (thrown) {
+    if (errnoOf(thrown) === "ENOENT") return false;
+    throw thrown;
+  }
+}
+
+function temporaryPath(folder: string): string {
+  return join(folder, `${temporaryPrefix}${randomBytes(8).toString("hex")}`);
 }
 
 /** Makes what was renamed, created or removed in a folder last. */
