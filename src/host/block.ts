@@ -82,7 +82,8 @@ export function removeBlock(dbdir: string, name: Name): Promise<Result<void, IoE
   const path = blockPath(dbdir, name);
   return attempt("remove", path, async () => {
     await removeWhole(folder(dbdir), path);
-    if (isHashed(fileName(name))) await rm(nameFile(path), { force: true });
+    // Alone it says nothing, and stands in nobody's way.
+    if (isHashed(fileName(name))) await attempt("remove", path, () => rm(nameFile(path), { force: true }));
   });
 }
 

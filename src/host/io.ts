@@ -71,7 +71,7 @@ export async function removeWhole(folder: string, path: string): Promise<void> {
     if (moved) await rename(aside, path);
     throw thrown;
   }
-  if (moved) await rm(aside);
+  if (moved) await dispose(aside);
 }
 
 /** Moves a file to its place; where the disk does not take that, what was there before is there again. */
@@ -85,7 +85,12 @@ async function moveInto(folder: string, temporary: string, path: string): Promis
     await (replaces ? rename(former, path) : rm(path, { force: true }));
     throw thrown;
   }
-  if (replaces) await rm(former);
+  if (replaces) await dispose(former);
+}
+
+/** What is in nobody's way goes with the next start at the latest. */
+async function dispose(temporary: string): Promise<void> {
+  await attempt("remove", temporary, () => rm(temporary));
 }
 
 /** Whether what was to be done to a file was done, or there is no such file. */
