@@ -16,7 +16,7 @@ import { list, read, taps, tenders } from "./machine.ts";
 
 /** What must hold of a daemon whatever was done to it; texts, so that a difference can be read. */
 export interface Sight {
-  /** Unikernels, policies, block devices with their contents: what clients rely on, a line each. */
+  /** Unikernels, policies, block devices, and all files of these with their contents: what clients rely on, a line each. */
   readonly kept: readonly string[];
   /** What the machine holds that nothing of it accounts for. */
   readonly orphans: readonly string[];
@@ -151,7 +151,6 @@ export class Place {
       ...counts.flatMap(([what, there, wanted]) => (there === wanted ? [] : [`${there} ${what}, not ${wanted}`])),
       ...images.filter((file) => !digests.has(file)).map((file) => `image ${file}`),
       ...[...digests].filter((digest) => !images.includes(digest)).map((digest) => `no image ${digest}`),
-      ...list(join(this.dbdir, "block")).filter((file) => file.includes("~") || file.endsWith(".new")),
     ];
   }
 
@@ -178,11 +177,7 @@ function readAll(folder: string): readonly { readonly file: string; readonly dig
 }
 
 function childOf(pid: number): number | undefined {
-  try {
-    return Number.parseInt(readFileSync(`/proc/${pid}/task/${pid}/children`, "latin1"), 10) || undefined;
-  } catch {
-    return undefined;
-  }
+  return Number.parseInt(read(`/proc/${pid}/task/${pid}/children`), 10) || undefined;
 }
 
 function killProcess(pid: number): void {
