@@ -59,7 +59,7 @@ export function reserve(state: State, asked: Asked): Result<Step, Refusal> {
   const job = state.counter + 1;
   const { name, config } = asked;
   const demand = expectedOf(state, config);
-  const unikernel: Unikernel = { phase: { kind: "preparing" }, failures: 0, change: { ...asked, job } };
+  const unikernel: Unikernel = { phase: { kind: "preparing" }, failures: 0, change: changeOf(asked, job) };
   const resources = insertUnikernel(state.resources, name, demand, unikernel);
   if (!resources.ok) return resources;
   return ok(prepare({ ...state, resources: resources.value, counter: job }, asked, job));
@@ -75,7 +75,7 @@ export function reserveReplacement(state: State, unikernel: Unikernel, asked: As
   const next = expectedOf(state, config);
   const checked = insertUnikernel(state.resources, name, next, unikernel, old);
   if (!checked.ok) return checked;
-  const changed = { demand: largerDemand(old, next), unikernel: { ...unikernel, change: { ...asked, job } } };
+  const changed = { demand: largerDemand(old, next), unikernel: { ...unikernel, change: changeOf(asked, job) } };
   const resources = putUnikernel(state.resources, name, changed);
   return ok(prepare({ ...state, resources, counter: job }, asked, job));
 }
@@ -125,9 +125,15 @@ export function occupied(unikernel: Unikernel): "create" | "replace" | "restart"
   return client === undefined && failed === undefined ? undefined : "restart";
 }
 
+/** Without a spread: V8 makes a shape for each of the objects that it makes of one with a property more. */
+function changeOf({ client, config, image, grants, health }: Asked, job: number): Change {
+  const change = { job, client, config, image, grants };
+  return health === undefined ? change : { ...change, health };
+}
+
 function prepare(state: State, { name, config, image, health }: Asked, job: number): Step {
-  const asked = health === undefined ? {} : { health };
-  return { state, effects: [{ kind: "prepare", name, job, config, image, ...asked }] };
+  const effect = { kind: "prepare", name, job, config, image } as const;
+  return { state, effects: [health === undefined ? effect : { ...effect, health }] };
 }
 
 /** Makes it so. What was not there before is written down first; what is to show its health, or replaces something, when it has. */

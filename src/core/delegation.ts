@@ -12,13 +12,13 @@
 import type { Level } from "./command.ts";
 import { usualDaemonLimits } from "./limits.ts";
 import type { Path } from "./name.ts";
-import { each } from "./ordered_map.ts";
+import { each, lookup } from "./ordered_map.ts";
 import { recall, remember } from "./past.ts";
 import { excess, type Policy, samePolicy } from "./policy.ts";
 import type { Refusal } from "./refusal.ts";
-import { findGrant, grantsTo, type Resources } from "./resources.ts";
+import { findGrant, firstPolicyTo, type Resources } from "./resources.ts";
 import { err, ok, type Result } from "./result.ts";
-import { emptyNode, type Grant, type GrantChange, nodeAt, nodesTo, updateAt, withGrant, withPast } from "./trie.ts";
+import { emptyNode, type Grant, type GrantChange, nodeAt, updateAt, withGrant, withPast } from "./trie.ts";
 
 export interface Granted<U> {
   readonly resources: Resources<U>;
@@ -50,9 +50,9 @@ export function insertLevels<U>(
   used: number,
   bounds: Bounds = defaultBounds,
 ): Result<Granted<U>, Refusal> {
-  const path = levels.map((level) => level.label);
   let granted: Granted<U> = { resources, changes: [] };
-  if (areKnown(resources, path, levels)) return ok(granted);
+  if (areKnown(resources, levels)) return ok(granted);
+  const path = levels.map((level) => level.label);
   for (const [index, level] of levels.entries()) {
     const next = insertLevel(granted, path.slice(0, index + 1), level, { used, chain: path, bounds });
     if (!next.ok) return next;
@@ -124,13 +124,15 @@ interface Bringing {
 }
 
 /** Whether these policies are in force and nothing is to be noted of their use: as of most requests, in one walk. */
-function areKnown<U>(resources: Resources<U>, path: Path, levels: readonly Level[]): boolean {
-  const nodes = nodesTo(resources, path);
-  if (path.length > 1 && isWatched(nodes[1])) return false;
-  return levels.every((level, index) => {
-    const grant = nodes[index + 1]?.grant;
-    return grant?.shared === true && isInForce(grant, level);
-  });
+function areKnown<U>(resources: Resources<U>, levels: readonly Level[]): boolean {
+  let node: Resources<U> | undefined = resources;
+  for (const level of levels) {
+    const isTop: boolean = node === resources;
+    node = lookup(node.children, level.label);
+    if (node?.grant?.shared !== true || !isInForce(node.grant, level)) return false;
+    if (isTop && levels.length > 1 && isWatched(node)) return false;
+  }
+  return true;
 }
 
 /** Whether a level says nothing against the policy that is in force in its place: it is the same, or newer. */
@@ -167,11 +169,10 @@ function newestGone<U>(resources: Resources<U>, path: Path): number {
 
 /** Why the policies above `path`, the root's excepted, do not allow this one, if they do not. */
 function aboveAllows<U>(resources: Resources<U>, path: Path, policy: Policy): Refusal | undefined {
-  for (const { depth, policy: allowed } of grantsTo(resources, path.slice(0, -1))) {
+  return firstPolicyTo(resources, path.slice(0, -1), (allowed, _, depth) => {
     const more = depth === 0 ? undefined : excess(policy, allowed);
-    if (more !== undefined) return { kind: "policy-exceeds", path, above: path.slice(0, depth), excess: more };
-  }
-  return undefined;
+    return more && { kind: "policy-exceeds", path, above: path.slice(0, depth), excess: more };
+  });
 }
 
 /**

@@ -31,17 +31,16 @@ import {
   tell,
 } from "./transition.ts";
 import { prove } from "./trial.ts";
-import { nodesTo, walk } from "./trie.ts";
+import { firstTo, walk } from "./trie.ts";
 
 /** Why nothing starts at a path, if nothing does. Costs a look into one list for each policy above it. */
 export function heldAt<U>(resources: Resources<U>, revocation: Revocation, path: Path): Refusal | undefined {
   if (!revocation.rules.stop || revocation.lists === undefined) return undefined;
-  for (const [depth, { grant }] of nodesTo(resources, path).entries()) {
+  return firstTo(resources, path, ({ grant }, depth): Refusal | undefined => {
     const at = path.slice(0, depth);
     const why = findRevocation(revocation, at, grant?.certificate);
-    if (why !== undefined) return { kind: "held", path: at, why };
-  }
-  return undefined;
+    return why && { kind: "held", path: at, why };
+  });
 }
 
 /**

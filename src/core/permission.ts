@@ -92,13 +92,13 @@ export function checkPermission(request: Permitted): Refusal | undefined {
   const { command, levels } = request;
   const permission = permissionOf(command);
   if (permission === undefined) return undefined;
-  for (const [index, { permissions: permitted }] of levels.entries()) {
-    if (permitted?.includes(permission) !== false) continue;
-    const path: Path = levels.slice(0, index + 1).map(({ label }) => label);
-    return { kind: "not-permitted", permission, permitted, path };
-  }
-  const { permissions: permitted } = request;
-  return permitted?.includes(permission) === false ? { kind: "not-permitted", permission, permitted } : undefined;
+  const forbids = ({ permissions: permitted }: Pick<Level, "permissions">): boolean =>
+    permitted?.includes(permission) === false;
+  const index = levels.findIndex(forbids);
+  const { permissions: permitted = [] } = levels[index] ?? request;
+  if (index < 0) return forbids(request) ? { kind: "not-permitted", permission, permitted } : undefined;
+  const path: Path = levels.slice(0, index + 1).map(({ label }) => label);
+  return { kind: "not-permitted", permission, permitted, path };
 }
 
 /** What both permit; absent permits everything. */

@@ -62,10 +62,15 @@ export function excess(sub: Policy, above: Policy): PolicyExcess | undefined {
   return bridges.length > 0 ? { kind: "bridges", allowed: above.bridges, asked: bridges } : undefined;
 }
 
-/** What of `asked` is not in `allowed`. */
+/** What of `asked` is not in `allowed`: mostly nothing, for which no list is made. */
 export function missing<T>(asked: readonly T[], allowed: readonly T[]): readonly T[] {
-  return asked.filter((item) => !allowed.includes(item));
+  for (const item of asked) {
+    if (!allowed.includes(item)) return asked.filter((one) => !allowed.includes(one));
+  }
+  return none;
 }
+
+const none: readonly never[] = [];
 
 export function samePolicy(a: Policy, b: Policy): boolean {
   return (

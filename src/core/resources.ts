@@ -25,10 +25,10 @@ import {
   type Block,
   type Demand,
   emptyNode,
+  firstTo,
   type Grant,
   type Node,
   nodeAt,
-  nodesTo,
   type Tenant,
   type Usage,
   updateAt,
@@ -68,21 +68,17 @@ export function usageAt<U>(resources: Resources<U>, path: Path): Usage {
   return (nodeAt(resources, path) ?? emptyNode).usage;
 }
 
-/** A policy on the way to a path, and what exists at and below it. */
-export interface GrantAt {
-  /** Labels of the policy's path. */
-  readonly depth: number;
-  readonly policy: Policy;
-  readonly usage: Usage;
-}
-
-/** Every policy from the root's to the one at `path`, from the top. */
-export function grantsTo<U>(resources: Resources<U>, path: Path): readonly GrantAt[] {
-  const found: GrantAt[] = [];
-  for (const [depth, { grant, usage }] of nodesTo(resources, path).entries()) {
-    if (grant !== undefined) found.push({ depth, policy: grant.policy, usage });
-  }
-  return found;
+/**
+ * Asks each policy from the root's to the one at `path`, from the top, until one answers.
+ *
+ * @param ask - told what exists at and below the policy's path, and how many labels that has
+ */
+export function firstPolicyTo<U, T>(
+  resources: Resources<U>,
+  path: Path,
+  ask: (policy: Policy, usage: Usage, depth: number) => T | undefined,
+): T | undefined {
+  return firstTo(resources, path, ({ grant, usage }, depth) => grant && ask(grant.policy, usage, depth));
 }
 
 /**
@@ -103,14 +99,14 @@ export function checkUnikernel<U>(
   }
   const attached = checkAttached(resources, name, demand);
   if (!attached.ok) return attached;
-  for (const { depth, policy, usage } of grantsTo(resources, name.path)) {
+  const refusal = firstPolicyTo(resources, name.path, (policy, usage, depth): Refusal | undefined => {
     const excess =
       over("unikernels", policy.unikernels, usage.unikernels, replacing ? 0 : 1) ??
       over("memory", policy.memory, usage.memory, demand.memory - (replacing?.memory ?? 0)) ??
       outside(policy, demand);
-    if (excess !== undefined) return err({ ...excess, path: name.path.slice(0, depth) });
-  }
-  return ok(undefined);
+    return excess && { ...excess, path: name.path.slice(0, depth) };
+  });
+  return refusal === undefined ? ok(undefined) : err(refusal);
 }
 
 /** Adds or replaces a unikernel whose demand was checked, and marks its block devices. */
@@ -130,7 +126,7 @@ export function putUnikernel<U>(resources: Resources<U>, name: Name, tenant: Ten
   const { label } = name;
   if (label === undefined) return resources;
   return updateAt(resources, name.path, (node) =>
-    markBlocks(withTenant(released(node, label), label, tenant), tenant.demand.blocks, label),
+    setUsers(withTenant(released(node, label), label, tenant), tenant.demand.blocks, label),
   );
 }
 
@@ -148,13 +144,13 @@ export function checkBlock<U>(resources: Resources<U>, name: Name, size: number)
   if (name.label === undefined) return err({ kind: "label-needed", path: name.path });
   if (size <= 0) return err({ kind: "block-size-zero" });
   if (findBlock(resources, name) !== undefined) return err({ kind: "block-exists", name });
-  for (const { depth, policy, usage } of grantsTo(resources, name.path)) {
+  const refusal = firstPolicyTo(resources, name.path, (policy, usage, depth): Refusal | undefined => {
     const path = name.path.slice(0, depth);
-    if (policy.block === undefined) return err({ kind: "block-not-allowed", path, asked: size });
+    if (policy.block === undefined) return { kind: "block-not-allowed", path, asked: size };
     const excess = over("block", policy.block, usage.block, size);
-    if (excess !== undefined) return err({ ...excess, path });
-  }
-  return ok(undefined);
+    return excess && { ...excess, path };
+  });
+  return refusal === undefined ? ok(undefined) : err(refusal);
 }
 
 export function insertBlock<U>(
@@ -237,10 +233,9 @@ function outside(
 
 /** Every block device once, there, ready, and free or already this unikernel's. */
 function checkAttached<U>(resources: Resources<U>, name: Name, demand: Demand): Result<void, Refusal> {
-  const seen = new Set<string>();
-  for (const device of demand.blocks) {
-    if (seen.has(device)) return err({ kind: "block-twice", device });
-    seen.add(device);
+  const { blocks } = demand;
+  for (const [index, device] of blocks.entries()) {
+    if (blocks.indexOf(device) < index) return err({ kind: "block-twice", device });
     const label = parseLabel(device);
     if (!label.ok) return err({ kind: "block-name-invalid", device });
     const at = { path: name.path, label: label.value };
@@ -256,13 +251,14 @@ function checkAttached<U>(resources: Resources<U>, name: Name, demand: Demand): 
 
 /** The node with the block devices of the unikernel `label` free. */
 function released<U>(node: Node<U>, label: Label): Node<U> {
-  const devices = lookup(node.unikernels, label)?.demand.blocks ?? [];
-  return devices.reduce((at, device) => setUser(at, device, undefined), node);
+  return setUsers(node, lookup(node.unikernels, label)?.demand.blocks ?? none, undefined);
 }
 
-function markBlocks<U>(node: Node<U>, devices: readonly string[], label: Label): Node<U> {
-  return devices.reduce((at, device) => setUser(at, device, label), node);
+function setUsers<U>(node: Node<U>, devices: readonly string[], label: Label | undefined): Node<U> {
+  return devices.length === 0 ? node : devices.reduce((at, device) => setUser(at, device, label), node);
 }
+
+const none: readonly string[] = [];
 
 function setUser<U>(node: Node<U>, device: string, usedBy: Label | undefined): Node<U> {
   const label = parseLabel(device);

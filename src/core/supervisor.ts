@@ -74,18 +74,17 @@ type Asking = Extract<Event, { kind: "request" }>;
 function request(before: State, asking: Asking): Step {
   const { client } = asking;
   if (before.stopping) return { state: before, effects: refuse(client, { kind: "shutting-down" }) };
-  const state = { ...before, counter: before.counter + 1 };
+  const counter = before.counter + 1;
+  const refused = (refusal: Refusal): Step => ({ state: { ...before, counter }, effects: refuse(client, refusal) });
   const barred = checkAdmission(before, asking.request, asking.now);
-  if (barred !== undefined) return { state, effects: refuse(client, barred) };
-  const granted = insertLevels(state.resources, asking.request.levels, state.counter, state.bounds);
-  if (!granted.ok && takes(asking.request.command)) return { state, effects: refuse(client, granted.error) };
-  const { resources, changes } = granted.ok ? granted.value : { resources: state.resources, changes: [] };
-  const held = starts(asking.request) ? heldAt(resources, state.revocation, asking.request.name.path) : undefined;
-  if (held !== undefined) return { state, effects: refuse(client, held) };
-  const decided = decide({ ...state, resources }, asking, changes);
-  return decided.ok
-    ? preceded(commitGrants(changes), decided.value)
-    : { state, effects: refuse(client, decided.error) };
+  if (barred !== undefined) return refused(barred);
+  const granted = insertLevels(before.resources, asking.request.levels, counter, before.bounds);
+  if (!granted.ok && takes(asking.request.command)) return refused(granted.error);
+  const { resources, changes } = granted.ok ? granted.value : { resources: before.resources, changes: [] };
+  const held = starts(asking.request) ? heldAt(resources, before.revocation, asking.request.name.path) : undefined;
+  if (held !== undefined) return refused(held);
+  const decided = decide({ ...before, counter, resources }, asking, changes);
+  return decided.ok ? preceded(commitGrants(changes), decided.value) : refused(decided.error);
 }
 
 /** What the request would be answered; the state stays what it is. */
@@ -114,15 +113,11 @@ function decide(state: State, asking: Asking, grants: readonly GrantChange[]): R
       return ok(told(state, asking, policyInfo(state, name)));
     case "block-info":
       return ok(told(state, asking, blockInfo(state, name)));
-    case "unikernel-create":
-      return create(
-        state,
-        {
-          ...{ name, client, grants, config: command.config, image: { kind: "client", client } },
-          ...(command.health === undefined ? {} : { health: command.health }),
-        },
-        command.replace,
-      );
+    case "unikernel-create": {
+      const { config, health, replace: force } = command;
+      const asked = { name, client, grants, config, image: { kind: "client", client } } as const;
+      return create(state, health === undefined ? asked : { ...asked, health }, force);
+    }
     case "unikernel-restart":
       return change(state, asking.request, (unikernel) => {
         const { settings } = command;

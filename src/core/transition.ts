@@ -109,7 +109,7 @@ export function removed(state: State, name: Name, unikernel: Unikernel, effects:
 
 /** One effect in front of a step's own. */
 export function preceded(effects: readonly Effect[], step: Step): Step {
-  return { ...step, effects: [...effects, ...step.effects] };
+  return effects.length === 0 ? step : { ...step, effects: [...effects, ...step.effects] };
 }
 
 /** The state without the policies that a refused request had brought. */
@@ -159,13 +159,14 @@ function demandOf(settings: Settings): Demand {
 }
 
 /** What is reserved for what is still to be prepared: only the image tells which tender it needs, so with the largest. */
-export function expectedOf({ overheads = {} }: State, settings: Settings): Demand {
-  return withMemory(demandOf(settings), Math.max(0, ...Object.values(overheads)));
+export function expectedOf({ overheads }: State, settings: Settings): Demand {
+  const demand = demandOf(settings);
+  return overheads === undefined ? demand : withMemory(demand, Math.max(0, ...Object.values(overheads)));
 }
 
 /** What an incarnation takes, its tender's own included where that is charged. */
-export function chargeOf({ overheads = {} }: State, { config, tender }: Incarnation): Demand {
-  return withMemory(demandOf(config), overheads[tender.kind] ?? 0);
+export function chargeOf({ overheads }: State, { config, tender }: Incarnation): Demand {
+  return withMemory(demandOf(config), overheads?.[tender.kind] ?? 0);
 }
 
 function withMemory(demand: Demand, more: number): Demand {

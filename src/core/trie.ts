@@ -107,16 +107,24 @@ export function nodeAt<U>(top: Node<U>, path: Path): Node<U> | undefined {
   return node;
 }
 
-/** The nodes from the root to `path`, as far as there are any: the one at index n is at the first n labels. */
-export function nodesTo<U>(top: Node<U>, path: Path): readonly Node<U>[] {
-  const nodes = [top];
+/**
+ * Asks each node from the root to `path`, as far as there are any, until one answers.
+ *
+ * @param ask - `depth` labels of the path lead to the node
+ */
+export function firstTo<U, T>(
+  top: Node<U>,
+  path: Path,
+  ask: (node: Node<U>, depth: number) => T | undefined,
+): T | undefined {
   let node: Node<U> | undefined = top;
-  for (const label of path) {
+  for (let depth = 0; ; depth++) {
+    const answer = ask(node, depth);
+    const label = path[depth];
+    if (answer !== undefined || label === undefined) return answer;
     node = lookup(node.children, label);
-    if (node === undefined) break;
-    nodes.push(node);
+    if (node === undefined) return undefined;
   }
-  return nodes;
 }
 
 /** The tree with the node at `path` changed, and the sums on the way there. A node left empty goes. */
