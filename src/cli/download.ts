@@ -116,6 +116,8 @@ function describeSave(error: StreamError): Failure {
     }
     case "stream-corrupt":
       return failure("communication", `the content is no whole zlib stream: ${error.code}`);
+    case "stream-inflates-too-much":
+      return failure("communication", `a byte of the content inflates to more than ${error.limit}`);
     case "stream-trailing":
       return failure("communication", "the content goes on behind the end of its zlib stream");
     case "stream-broken":

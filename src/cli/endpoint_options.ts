@@ -4,7 +4,7 @@
  * @module
  */
 import { Command, InvalidArgumentError, Option } from "commander";
-import { type EndpointLimits, endpointLimits } from "../core/limits.ts";
+import { type EndpointLimits, endpointConflict, endpointLimits } from "../core/limits.ts";
 import { version } from "../core/version.ts";
 import { addLimits } from "./limit_options.ts";
 
@@ -33,6 +33,8 @@ export interface EndpointWords {
 export function parseEndpointWords(argv: readonly string[]): EndpointWords {
   const program = createEndpointProgram().parse(argv, { from: "user" });
   const [ca = "", cert = "", key = ""] = program.args;
+  const conflict = endpointConflict(program.opts<EndpointWords>().limit);
+  if (conflict !== undefined) program.error(`error: ${conflict}.`);
   return { ...program.opts<Omit<EndpointWords, "ca" | "cert" | "key">>(), ca, cert, key };
 }
 

@@ -17,12 +17,6 @@ export interface FrameError {
   readonly before: readonly Uint8Array[];
 }
 
-/**
- * Largest frame without an image, bytes. The largest commands and replies (a
- * listing of a thousand unikernels) stay below it; images travel as streams.
- */
-export const maxFrame: number = 1024 * 1024;
-
 /** The 4 bytes in front of a payload or a chunk of this length (below 2^31). */
 export function frameHeader(length: number): Uint8Array {
   const header = new Uint8Array(headerSize);
@@ -46,7 +40,7 @@ export class FrameReader {
   #failed: FrameError | undefined;
 
   /** @param limit - bytes of the largest frame that is taken; lengths of 2^31 and more never are */
-  constructor(limit: number = maxFrame) {
+  constructor(limit: number) {
     this.#limit = Math.min(limit, maxLength);
   }
 

@@ -16,23 +16,24 @@ export interface ConsoleLine {
   readonly line: Uint8Array;
 }
 
-/** Bytes of a line that are kept; what is over is replaced by a note (as albatross). */
-export const maxLine = 512;
-
 /** The last lines of one console. Mutable: a flooding guest must not cost a copy a line. */
 export class Console {
   readonly #kept: number;
   readonly #lines: ConsoleLine[] = [];
   /** Where the oldest line stands once the ring is full. */
   #oldest = 0;
-  /** The line that has not ended yet, at most `maxLine` bytes of it, and whether there was more. */
-  #open: Uint8Array = new Uint8Array(maxLine);
+  /** The line that has not ended yet, as much of it as is kept, and whether there was more. */
+  readonly #open: Uint8Array;
   #length = 0;
   #truncated = false;
 
-  /** @param kept - most lines */
-  constructor(kept: number) {
+  /**
+   * @param kept - most lines
+   * @param longest - bytes of a line; what is over is replaced by a note, as albatross does
+   */
+  constructor(kept: number, longest: number) {
     this.#kept = kept;
+    this.#open = new Uint8Array(longest);
   }
 
   /** Takes output in, and returns the lines that it ended. */
@@ -63,7 +64,7 @@ export class Console {
   }
 
   #extend(bytes: Uint8Array): void {
-    const room = maxLine - this.#length;
+    const room = this.#open.length - this.#length;
     this.#open.set(bytes.subarray(0, room), this.#length);
     this.#length += Math.min(room, bytes.length);
     this.#truncated ||= bytes.length > room;

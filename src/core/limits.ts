@@ -3,8 +3,7 @@
  * for the endpoint and for the daemon, in one place.
  *
  * The flag `--limit`, help, manual pages and docs/limits.md are made of these
- * tables or compared with them. Bounds that no operator has a reason to move
- * are constants where they are used.
+ * tables or compared with them.
  *
  * @module
  */
@@ -30,8 +29,13 @@ export type EndpointLimit =
   | "connections-per-address"
   | "handshakes"
   | "handshakes-per-address"
+  | "certificates"
+  | "certificate-bytes"
+  | "large-certificate-bytes"
   | "large-handshakes"
   | "large-requests"
+  | "frame"
+  | "unanswered"
   | "unasked";
 
 export type DaemonLimit =
@@ -43,14 +47,23 @@ export type DaemonLimit =
   | "delegations"
   | "memories"
   | "console-lines"
+  | "console-line"
   | "consoles"
   | "watchers"
   | "statistics-subscribers"
-  | "upload";
+  | "unread"
+  | "frame"
+  | "old-reply"
+  | "upload"
+  | "inflated"
+  | "ratio";
 
 /** The values that hold, in the tables' units. */
 export type EndpointLimits = Readonly<Record<EndpointLimit, number>>;
 export type DaemonLimits = Readonly<Record<DaemonLimit, number>>;
+
+/** SSL_MAX_CERT_LIST_DEFAULT of openssl/ssl.h, bytes: what holds where nothing moves it. */
+export const opensslCertificates: number = 102_400;
 
 /** Of each endpoint, or of each of its workers. */
 export const endpointLimits: Readonly<Record<EndpointLimit, Limit>> = {
@@ -93,22 +106,49 @@ export const endpointLimits: Readonly<Record<EndpointLimit, Limit>> = {
   handshakes: {
     ...{ usual: 1000, unit: "", least: 4, most: 100_000 },
     about: "handshakes that are not done; where they are taken, one goes of the address with most",
-    reason: "each holds up to 100 KiB of certificates: 100 MB in all",
+    reason: "each holds up to `certificate-bytes`: 100 MB in all",
   },
   "handshakes-per-address": {
     ...{ usual: 64, unit: "", least: 1, most: 100_000 },
     about: "those of one address; there, too, one of a second or more makes room",
     reason: "no host needs more at once",
   },
+  certificates: {
+    ...{ usual: 16, unit: "", least: 10, most: 64 },
+    about: "certificates of a client that are looked at; with more it is refused",
+    reason: "a path has 9 at most, as albatross's; then there are the anchor, which some send, and repetitions",
+  },
+  "certificate-bytes": {
+    ...{ usual: opensslCertificates, unit: "bytes", least: 16_384, most: 1_048_576 },
+    about: "certificates of a client together, as a rule",
+    reason: "OpenSSL's own bound, which only koffi moves; nine certificates with RSA keys of 4096 bits are 16 KiB",
+  },
+  "large-certificate-bytes": {
+    ...{ usual: 16_777_215, unit: "bytes", least: 32_768, most: 16_777_215 },
+    about: "certificates where they may be large; at least twice `certificate-bytes`",
+    reason:
+      "albatross-client puts images into them; the length of a message of TLS has three bytes, so that none is longer",
+  },
   "large-handshakes": {
     ...{ usual: 4, unit: "", least: 0, most: 1000 },
-    about: "handshakes that may bring certificates of up to 16 MiB, of one address one; 0: none may",
+    about: "handshakes that may bring large certificates, of one address one; 0: none may",
     reason: "OpenSSL takes that memory as soon as somebody announces it",
   },
   "large-requests": {
     ...{ usual: 8, unit: "", least: 0, most: 1000 },
-    about: "requests under way whose certificates are over 100 KiB",
+    about: "requests under way whose certificates are over `certificate-bytes`",
     reason: "such certificates are there three times until the request is done: 400 MB",
+  },
+  frame: {
+    ...{ usual: 1_048_576, unit: "bytes", least: 65_536, most: 16_777_216 },
+    about: "one command of a session; the daemon has a bound of its own",
+    reason:
+      "arguments and lists of all kinds are some kilobytes, a revocation list up to half a megabyte; images are streams",
+  },
+  unanswered: {
+    ...{ usual: 32, unit: "", least: 1, most: 1000 },
+    about: "commands of one session that are not answered; the next is read when one is",
+    reason: "enough to keep the daemon busy, few for what else the endpoint has to do",
   },
   unasked: {
     ...{ usual: 65_536, unit: "bytes", least: 1024, most: 1_073_741_824 },
@@ -158,7 +198,12 @@ export const daemonLimits: Readonly<Record<DaemonLimit, Limit>> = {
   "console-lines": {
     ...{ usual: 1024, unit: "", least: 1, most: 100_000 },
     about: "lines kept of each console",
-    reason: "as albatross; of 512 bytes each at most",
+    reason: "as albatross",
+  },
+  "console-line": {
+    ...{ usual: 512, unit: "bytes", least: 80, most: 65_536 },
+    about: "a line of a console; what is over is replaced by a note",
+    reason: "as albatross; a pipe holds 65,536, and no line that was read whole is longer",
   },
   consoles: {
     ...{ usual: 100, unit: "", least: 0, most: 100_000 },
@@ -175,15 +220,48 @@ export const daemonLimits: Readonly<Record<DaemonLimit, Limit>> = {
     about: "who subscribes to the statistics of one name; a further one takes the place of the first",
     reason: "each measurement is written to each of them",
   },
+  unread: {
+    ...{ usual: 2_097_152, unit: "bytes", least: 1_048_576, most: 1_073_741_824 },
+    about: "what waits for a subscriber who does not read; with more he is dropped",
+    reason: "what is read of a console in a quarter of a second is up to that much on its way, as lines of one letter",
+  },
+  frame: {
+    ...{ usual: 1_048_576, unit: "bytes", least: 65_536, most: 16_777_216 },
+    about: "a message that brings no image; those of the endpoint may be 262144 longer, by what the certificates say",
+    reason: "as the endpoint's `frame`, and a message over it is refused here, too",
+  },
+  "old-reply": {
+    ...{ usual: 134_217_728, unit: "bytes", least: 1_048_576, most: 1_073_741_824 },
+    about: "a block device's content in albatross's old reply of one piece",
+    reason: "it is in memory as a whole; the length of a message has 31 bits",
+  },
   upload: {
     ...{ usual: 536_870_912, unit: "bytes", least: 1_048_576, most: 68_719_476_736 },
-    about: "an image as it arrives; inflated it is never more than the memory that its unikernel asks for",
+    about: "an image as it arrives",
     reason: "the largest unikernels are some tens of megabytes",
+  },
+  inflated: {
+    ...{ usual: 1_073_741_824, unit: "bytes", least: 1_048_576, most: 68_719_476_736 },
+    about: "an image on the disk, if the memory that its unikernel asks for is not less anyway",
+    reason: "clients take images of up to a gigabyte",
+  },
+  ratio: {
+    ...{ usual: 1032, unit: "", least: 2, most: 1032 },
+    about: "bytes that one byte of an image or of a device's content inflates to, 64 KiB aside",
+    reason: "zlib's most, which zeros come to; nothing is held, what is inflated goes to the disk",
   },
 };
 
 export const usualEndpointLimits: EndpointLimits = withLimits(endpointLimits, {});
 export const usualDaemonLimits: DaemonLimits = withLimits(daemonLimits, {});
+
+/** Why these values do not go together, if they do not: one sentence. */
+export function endpointConflict(limits: EndpointLimits): string | undefined {
+  const [small, large] = [limits["certificate-bytes"], limits["large-certificate-bytes"]];
+  return large >= 2 * small
+    ? undefined
+    : `large-certificate-bytes is ${large}, and must be at least twice certificate-bytes, which is ${small}`;
+}
 
 /** The usual values with others in their place. */
 export function withLimits<K extends string>(

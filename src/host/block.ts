@@ -17,7 +17,7 @@ import { err, ok, type Result } from "../core/result.ts";
 import { fileName, isHashed, isNameFile, nameFile, parseFileName } from "./file_name.ts";
 import { attempt, type IoError, isTemporary, removeWhole, writeWhole } from "./io.ts";
 import { type FolderSpace, readFolderSpace } from "./proc.ts";
-import { pieceSize, receive, type StreamError } from "./stream.ts";
+import { pieceSize, receive, type StreamError, type StreamOptions } from "./stream.ts";
 
 export interface BlockDevice {
   readonly name: Name;
@@ -92,13 +92,13 @@ export function setBlock(
   dbdir: string,
   device: BlockDevice,
   source: AsyncIterable<Uint8Array>,
-  compressed: boolean,
+  options: Omit<StreamOptions, "maxBytes">,
 ): Promise<Result<void, StreamError>> {
   const maxBytes = device.size * megabyte;
   // The old content stays until then: a full disk would break this off, and whatever else writes meanwhile.
   if (readBlockSpace(dbdir).free < device.size) return Promise.resolve(err(noRoom));
   return writeWhole<void, StreamError>(folder(dbdir), 0o600, async (file) => {
-    const received = await receive(source, file, { compressed, maxBytes });
+    const received = await receive(source, file, { ...options, maxBytes });
     if (!received.ok) return received;
     const path = blockPath(dbdir, device.name);
     const filled = await attempt("fill", path, () => file.truncate(maxBytes));

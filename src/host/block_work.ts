@@ -16,6 +16,8 @@ export type BlockEffect = Of<"create-block" | "remove-block" | "fill-block" | "r
 
 interface Clients {
   readonly dbdir: string;
+  /** Bytes that one byte of a compressed content may become. */
+  readonly ratio: number;
   readonly upload: (client: ClientId) => Upload;
   readonly download: (effect: Of<"read-block">, content: AsyncIterable<Uint8Array>) => Promise<void>;
 }
@@ -48,12 +50,12 @@ export async function workOnBlock(clients: Clients, effect: BlockEffect): Promis
 
 /** @param fresh - whether the device goes again where it cannot be filled */
 async function fill(
-  { dbdir, upload }: Clients,
+  { dbdir, ratio, upload }: Clients,
   { name, size, client }: Of<"create-block" | "fill-block">,
   fresh: boolean,
 ): Promise<Refusal | undefined> {
   const { bytes, compressed } = upload(client);
-  const filled = await setBlock(dbdir, { name, size }, bytes, compressed);
+  const filled = await setBlock(dbdir, { name, size }, bytes, { compressed, maxRatio: ratio });
   if (filled.ok) return undefined;
   if (fresh) await removeBlock(dbdir, name);
   return refuseContent(filled.error, size);

@@ -11,6 +11,7 @@ import { readFile } from "node:fs/promises";
 import { promisify } from "node:util";
 import { deflate } from "node:zlib";
 import { decodeSolo5 } from "../codec/elf.ts";
+import type { DaemonLimits } from "../core/limits.ts";
 import type { Manifest } from "../core/manifest.ts";
 import type { Name } from "../core/name.ts";
 import type { Refusal } from "../core/refusal.ts";
@@ -34,13 +35,15 @@ export interface Upload {
 export class Preparer {
   readonly #dbdir: string;
   readonly #tenders: TenderOptions;
+  readonly #limits: Pick<DaemonLimits, "inflated" | "ratio">;
   /** Uses of each image, by its digest in hex. */
   readonly #held: Map<string, number> = new Map();
   readonly #unused: Map<string, Uint8Array> = new Map();
   #sweeping: Promise<void> = Promise.resolve();
 
-  constructor(dbdir: string, tenders: TenderOptions) {
+  constructor(dbdir: string, tenders: TenderOptions, limits: Pick<DaemonLimits, "inflated" | "ratio">) {
     this.#dbdir = dbdir;
+    this.#limits = limits;
     this.#tenders = tenders;
   }
 
@@ -82,14 +85,16 @@ export class Preparer {
   /** It is held before it lies where it would be removed: how long it takes to come is its sender's to say. */
   async #receive(config: UnikernelConfig, { compressed, bytes }: Upload): Promise<Result<Uint8Array, Refusal>> {
     let held: Uint8Array | undefined;
-    const options = { compressed, maxBytes: config.memory * megabyte };
+    const { inflated, ratio } = this.#limits;
+    const memory = config.memory * megabyte;
+    const options = { compressed, maxBytes: Math.min(memory, inflated), maxRatio: ratio };
     const stored = await receiveImage(this.#dbdir, bytes, options, async (digest) => {
       held = this.#hold(digest);
       await this.#sweeping;
     });
     if (stored.ok) return ok(stored.value.digest);
     if (held !== undefined) await this.release(held);
-    return err(refuseImage(stored.error));
+    return err(refuseImage(stored.error, memory));
   }
 
   /** Removes what nobody holds; an image that has come meanwhile waits for the end of it. */

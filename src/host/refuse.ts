@@ -23,14 +23,18 @@ export function refuseHost(doing: string, error: HostError): Refusal {
   return { kind: "host-failed", doing, problem: spell(error) };
 }
 
-export function refuseImage(error: ImageError): Refusal {
+/** @param memory - bytes that the image's unikernel asks for */
+export function refuseImage(error: ImageError, memory: number): Refusal {
   switch (error.kind) {
     case "stream-too-large":
-      return { kind: "image-too-large", limit: error.limit };
+      return error.limit < memory
+        ? { kind: "image-broken", problem: spell(error) }
+        : { kind: "image-too-large", limit: error.limit };
     case "stream-broken":
       return { kind: "image-broken", problem: error.reason };
     case "stream-corrupt":
     case "stream-trailing":
+    case "stream-inflates-too-much":
       return { kind: "image-broken", problem: spell(error) };
     default:
       return refuseHost("storing the image", error);
@@ -46,6 +50,7 @@ export function refuseContent(error: StreamError, size: number): Refusal {
       return { kind: "block-content-broken", problem: error.reason };
     case "stream-corrupt":
     case "stream-trailing":
+    case "stream-inflates-too-much":
       return { kind: "block-content-broken", problem: spell(error) };
     default:
       return refuseHost("filling the block device", error);

@@ -23,6 +23,8 @@ import { findHopeless, type Trials } from "./trials.ts";
 /** What the runner needs around it. */
 export interface Surroundings {
   readonly dbdir: string;
+  /** Bytes that one byte of what fills a block device may become. */
+  readonly ratio: number;
   readonly store: Store;
   readonly preparer: Preparer;
   readonly launcher: Launcher;

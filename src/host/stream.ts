@@ -13,10 +13,13 @@ export interface StreamOptions {
   readonly compressed: boolean;
   /** Most bytes that may end up in the file, whatever the stream inflates to. */
   readonly maxBytes: number;
+  /** Bytes that one byte of a zlib stream may become; absent: zlib's own bound, 1032. */
+  readonly maxRatio?: number;
 }
 
 export type StreamError =
   | { readonly kind: "stream-too-large"; readonly limit: number }
+  | { readonly kind: "stream-inflates-too-much"; readonly limit: number }
   /** The zlib stream is broken, or ends too early. */
   | { readonly kind: "stream-corrupt"; readonly code: string }
   /** Bytes after the end of the zlib stream: as many as were seen. */
@@ -34,7 +37,7 @@ export type StreamError =
 export async function receive(
   source: AsyncIterable<Uint8Array>,
   file: FileHandle,
-  { compressed, maxBytes }: StreamOptions,
+  { compressed, maxBytes, maxRatio = Number.POSITIVE_INFINITY }: StreamOptions,
   look: (chunk: Uint8Array) => void = () => undefined,
 ): Promise<Result<number, StreamError>> {
   let size = 0;
@@ -45,7 +48,7 @@ export async function receive(
     size += chunk.length;
   };
   try {
-    if (compressed) await inflateEach(source, put, maxBytes);
+    if (compressed) await inflateEach(source, put, { maxBytes, maxRatio });
     else for await (const chunk of named(source)) await put(chunk);
     await file.truncate(size);
     return ok(size);
@@ -60,17 +63,22 @@ export async function receive(
 async function inflateEach(
   source: AsyncIterable<Uint8Array>,
   put: (chunk: Uint8Array) => Promise<void>,
-  maxBytes: number,
+  { maxBytes, maxRatio }: Required<Omit<StreamOptions, "compressed">>,
 ): Promise<void> {
   const inflate = createInflate({ chunkSize: pieceSize });
+  let taken = 0;
   const output = (async () => {
-    for await (const chunk of inflate) await put(chunk);
+    let size = 0;
+    for await (const chunk of inflate) {
+      size += chunk.length;
+      if (size > maxRatio * taken + slack) throw new Stop({ kind: "stream-inflates-too-much", limit: maxRatio });
+      await put(chunk);
+    }
   })();
   // Only an inflater that is left with input ends before it is told to.
   const early = output.then((): IteratorResult<Uint8Array> => ({ done: true, value: undefined }));
   early.catch(() => {});
   const chunks = named(source);
-  let taken = 0;
   try {
     for (;;) {
       const next = chunks.next();

@@ -11,8 +11,9 @@ import { createServer, isIP, type Server, Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
 import { err, ok, type Result } from "../core/result.ts";
 import type { Log } from "./log.ts";
+import type { OpensslError } from "./openssl.ts";
 import { prepareContexts, type TlsContexts } from "./tls_contexts.ts";
-import { Admission, isLoopback, type Place, smallCertificates, type TlsLimits, tlsLimits } from "./tls_limits.ts";
+import { Admission, isLoopback, type Place, type TlsLimits, tlsLimits } from "./tls_limits.ts";
 import { type Forwarded, type Forwarding, forward } from "./tls_relay.ts";
 import type { SelfTestError } from "./tls_self_test.ts";
 import { type Conversation, converse, type SessionResult } from "./tls_session.ts";
@@ -71,17 +72,20 @@ export interface TlsServer {
 export type TlsServerError =
   | CredentialsError
   | SelfTestError
+  /** `certificate-bytes` is to be moved, and cannot be. */
+  | OpensslError
   /** What was given is open to more than this machine. */
   | { readonly kind: "not-local"; readonly host: string }
   /** `code` is the operating system's. */
   | { readonly kind: "listen"; readonly host: string; readonly port: number; readonly code: string };
 
 export async function startTlsServer(options: TlsOptions, serve: Serve): Promise<Result<TlsServer, TlsServerError>> {
-  const contexts = await prepareContexts(options.chain, options.key);
+  const { limits = tlsLimits } = options;
+  const contexts = await prepareContexts(options.chain, options.key, limits);
   if (!contexts.ok) return contexts;
   const { large } = contexts.value;
   if (!large.ok) options.log.warn({ problem: large.error.problem }, onlySmall);
-  return new Listener(options, contexts.value, serve).start();
+  return new Listener(options, limits, contexts.value, serve).start();
 }
 
 class Listener {
@@ -94,9 +98,8 @@ class Listener {
   readonly #connections: Set<Connection> = new Set();
   #toldOfSize = Number.NEGATIVE_INFINITY;
 
-  constructor(options: TlsOptions, contexts: TlsContexts, serve: Serve) {
+  constructor(options: TlsOptions, limits: TlsLimits, contexts: TlsContexts, serve: Serve) {
     this.#options = options;
-    const limits = options.limits ?? tlsLimits;
     this.#limits = contexts.large.ok ? limits : { ...limits, large: 0 };
     this.#contexts = contexts;
     this.#serve = serve;
@@ -165,7 +168,12 @@ class Listener {
     const { small, large } = this.#contexts;
     const context = place.large && large.ok ? large.value : small;
     const onError = (error: Error): void => this.#tell(address, error);
-    const connection = new Connection(startHandshake(raw, context, onError), address, place, this.#limits);
+    const connection = new Connection(
+      startHandshake(raw, context, this.#limits.certificates, onError),
+      address,
+      place,
+      this.#limits,
+    );
     this.#connections.add(connection);
     connection.socket.once("close", () => this.#connections.delete(connection));
     connection.socket.once("secure", () => this.#welcome(connection));
@@ -196,7 +204,7 @@ class Listener {
     if (now - this.#toldOfSize < pause) return;
     this.#toldOfSize = now;
     if (!this.#contexts.large.ok) log.warn({ address }, `refused: ${onlySmall}`);
-    else log.warn({ address }, noPlace);
+    else log.warn({ address }, noPlace(this.#limits.smallCertificates));
   }
 
   async #close(grace: number): Promise<void> {
@@ -241,7 +249,7 @@ class Connection implements TlsClient {
     this.pending = false;
     if (this.socket.isSessionReused()) return "resumed";
     const presented = this.#readPresented();
-    const heavy = (presented ?? []).reduce((sum, { length }) => sum + length, 0) > smallCertificates;
+    const heavy = (presented ?? []).reduce((sum, { length }) => sum + length, 0) > this.#limits.smallCertificates;
     this.#place.settle(heavy);
     if (!heavy) this.#place.clear();
     return presented;
@@ -260,7 +268,7 @@ class Connection implements TlsClient {
 
   converse(conversation: Conversation): Promise<SessionResult> {
     this.#place.clear();
-    const result = converse(this.socket, conversation, this.#limits.idle);
+    const result = converse(this.socket, conversation, this.#limits);
     this.#watch();
     return result;
   }
@@ -289,8 +297,8 @@ class Connection implements TlsClient {
 const tooLarge = "ERR_SSL_EXCESSIVE_MESSAGE_SIZE";
 const onlySmall =
   "certificates over 100 KiB are refused, as OpenSSL's limit cannot be raised without koffi: images inside certificates must be smaller, or be sent as streams";
-const noPlace =
-  "refused: a client's certificates are over 100 KiB, and the places for such handshakes were taken (one an address); it may try again";
+const noPlace = (limit: number): string =>
+  `refused: a client's certificates are over ${limit} bytes, and the places for such handshakes were taken (one an address); it may try again`;
 
 /** Milliseconds between two sentences about certificates that are too large: strangers could fill the log. */
 const pause = 1000;

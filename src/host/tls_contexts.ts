@@ -4,9 +4,10 @@
  *
  * @module
  */
+import { opensslCertificates } from "../core/limits.ts";
 import { err, ok, type Result } from "../core/result.ts";
 import { loadOpenssl, type OpensslError } from "./openssl.ts";
-import { largeCertificates, smallCertificates } from "./tls_limits.ts";
+import type { TlsLimits } from "./tls_limits.ts";
 import { type SelfTestError, testPresented } from "./tls_self_test.ts";
 import { type CredentialsError, createContext, type TlsContext } from "./tls_socket.ts";
 
@@ -16,15 +17,24 @@ export interface TlsContexts {
   readonly large: Result<TlsContext, OpensslError>;
 }
 
-/** Both have shown a test's certificates as they were sent, the large one those with an image in them. */
+/** How much certificates may be, bytes. */
+type Sizes = Pick<TlsLimits, "smallCertificates" | "largeCertificates">;
+
+/**
+ * Both have shown a test's certificates as they were sent, the large one those with an image in them.
+ *
+ * The error `openssl-out-of-reach`: the size of small certificates is not OpenSSL's own, and cannot be set.
+ */
 export async function prepareContexts(
   chain: string,
   key: string,
-): Promise<Result<TlsContexts, CredentialsError | SelfTestError>> {
-  const tuned = await prepareTuned(chain, key);
+  sizes: Sizes,
+): Promise<Result<TlsContexts, CredentialsError | SelfTestError | OpensslError>> {
+  const tuned = await prepareTuned(chain, key, sizes);
   if (tuned.ok) return ok({ small: tuned.value.small, large: ok(tuned.value.large) });
   const small = createContext(chain, key);
   if (!small.ok) return small;
+  if (sizes.smallCertificates !== opensslCertificates) return tuned;
   const tested = await testPresented(small.value);
   return tested.ok ? ok({ small: small.value, large: tuned }) : tested;
 }
@@ -32,6 +42,7 @@ export async function prepareContexts(
 async function prepareTuned(
   chain: string,
   key: string,
+  { smallCertificates, largeCertificates }: Sizes,
 ): Promise<Result<Record<"small" | "large", TlsContext>, OpensslError>> {
   const openssl = loadOpenssl();
   if (!openssl.ok) return openssl;
@@ -39,7 +50,7 @@ async function prepareTuned(
   const large = createContext(chain, key, { openssl: openssl.value, limit: largeCertificates });
   // Whatever is wrong with the credentials is found again without koffi, and said then.
   if (!small.ok || !large.ok) return outOfReach("the credentials are of no use");
-  const tests = await Promise.all([testPresented(small.value), testPresented(large.value, testWeight)]);
+  const tests = await Promise.all([testPresented(small.value), testPresented(large.value, smallCertificates)]);
   if (!tests.every(({ ok: passed }) => passed)) return outOfReach("a large certificate did not arrive");
   return ok({ small: small.value, large: large.value });
 }
@@ -47,6 +58,3 @@ async function prepareTuned(
 function outOfReach(problem: string): Result<never, OpensslError> {
   return err({ kind: "openssl-out-of-reach", problem });
 }
-
-/** Bytes in the test's leaf: beyond what OpenSSL takes by itself. */
-const testWeight: number = 2 * smallCertificates;

@@ -16,11 +16,20 @@ export interface TlsLimits {
   /** Connections of any kind in total; of one address those of no delegate. */
   readonly connections: number;
   readonly connectionsPerAddress: number;
+  /** Certificates of a client that are looked at. */
+  readonly certificates: number;
+  /** Bytes of a client's certificates together, as a rule, and where they may be large. */
+  readonly smallCertificates: number;
+  readonly largeCertificates: number;
   /** Connections that may present certificates of up to `largeCertificates` bytes, before anything is known of them. */
   readonly large: number;
   readonly largePerAddress: number;
   /** Connections that did present more than `smallCertificates` bytes, and are still there. */
   readonly heavy: number;
+  /** Bytes of one command of a session. */
+  readonly frame: number;
+  /** Commands of one session that are not answered. */
+  readonly unanswered: number;
   /** That a connection may stay after our last word, for the client to read it. */
   readonly linger: number;
   /** Without a byte while a client's upload or the reply is under way. */
@@ -40,9 +49,14 @@ export function tlsLimitsOf(limits: EndpointLimits): TlsLimits {
     pendingPerAddress: limits["handshakes-per-address"],
     connections: limits.connections,
     connectionsPerAddress: limits["connections-per-address"],
+    certificates: limits.certificates,
+    smallCertificates: limits["certificate-bytes"],
+    largeCertificates: limits["large-certificate-bytes"],
     large: limits["large-handshakes"],
     largePerAddress: 1,
     heavy: limits["large-requests"],
+    frame: limits.frame,
+    unanswered: limits.unanswered,
     linger: limits.linger * 1000,
     stalled: limits.stalled * 1000,
     reply: limits.reply * 1000,
@@ -52,13 +66,6 @@ export function tlsLimitsOf(limits: EndpointLimits): TlsLimits {
 }
 
 export const tlsLimits: TlsLimits = tlsLimitsOf(usualEndpointLimits);
-
-/** Bytes of a client's certificates together: what OpenSSL takes by itself, and the most that TLS can carry. */
-export const smallCertificates: number = 100 * 1024;
-export const largeCertificates: number = 16 * 1024 * 1024;
-
-/** Most certificates looked at: a path has 9, then there are repetitions and the anchor. */
-export const maxPresented = 16;
 
 /** The place of one connection. Every step may be taken more than once and counts once. */
 export interface Place {

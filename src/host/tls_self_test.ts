@@ -59,7 +59,7 @@ async function present(context: TlsContext, chain: string, key: string): Promise
     };
     server.once("error", () => settle([]));
     server.once("connection", (raw) => {
-      const { socket, readPresented } = startHandshake(raw, context, () => settle([]));
+      const { socket, readPresented } = startHandshake(raw, context, madeCount, () => settle([]));
       sockets.push(socket);
       socket.once("secure", () => settle(readPresented() ?? []));
     });
@@ -108,6 +108,9 @@ function name(commonName: string): Der {
 }
 
 const none = new Uint8Array(0);
+
+/** Of the certificates made here. */
+const madeCount = 3;
 
 /** Milliseconds; it takes about ten. */
 const patience = 10_000;

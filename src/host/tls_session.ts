@@ -6,7 +6,8 @@
  */
 import { createConnection, type Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
-import { FrameReader, maxFrame } from "../codec/frame.ts";
+import { FrameReader } from "../codec/frame.ts";
+import type { TlsLimits } from "./tls_limits.ts";
 import { MessageEdge } from "./tls_relay.ts";
 import { errorCode } from "./tls_socket.ts";
 
@@ -39,20 +40,19 @@ export interface SessionResult {
   readonly between: boolean;
 }
 
-/**
- * Joins the two until one is done. The daemon's side is closed then, the client's is left to the caller.
- *
- * @param idle - milliseconds in which nothing comes
- */
-export function converse(client: TLSSocket, conversation: Conversation, idle: number): Promise<SessionResult> {
-  return new Promise((resolve) => new Session(client, conversation, idle, resolve).start());
+type Limits = Pick<TlsLimits, "idle" | "frame" | "unanswered">;
+
+/** Joins the two until one is done. The daemon's side is closed then, the client's is left to the caller. */
+export function converse(client: TLSSocket, conversation: Conversation, limits: Limits): Promise<SessionResult> {
+  return new Promise((resolve) => new Session(client, conversation, limits, resolve).start());
 }
 
 class Session {
   readonly #client: TLSSocket;
   readonly #conversation: Conversation;
   readonly #resolve: (result: SessionResult) => void;
-  readonly #frames = new FrameReader(maxFrame);
+  readonly #frames: FrameReader;
+  readonly #unanswered: number;
   readonly #daemon: Socket;
   readonly #messages = new MessageEdge();
   readonly #expiry: NodeJS.Timeout;
@@ -68,8 +68,11 @@ class Session {
   #answered = false;
   #over = false;
 
-  constructor(client: TLSSocket, conversation: Conversation, idle: number, resolve: (result: SessionResult) => void) {
+  constructor(client: TLSSocket, conversation: Conversation, limits: Limits, resolve: (result: SessionResult) => void) {
+    const { idle, frame, unanswered } = limits;
     this.#client = client;
+    this.#frames = new FrameReader(frame);
+    this.#unanswered = unanswered;
     this.#conversation = conversation;
     this.#resolve = resolve;
     this.#daemon = createConnection({ path: conversation.path });
@@ -126,7 +129,7 @@ class Session {
   }
 
   #mayPass(): boolean {
-    return !this.#daemon.writableNeedDrain && this.#commands < this.#answers + maxUnanswered;
+    return !this.#daemon.writableNeedDrain && this.#commands < this.#answers + this.#unanswered;
   }
 
   #passToClient(piece: Uint8Array): void {
@@ -158,9 +161,6 @@ class Session {
 }
 
 const nothing = new Uint8Array(0);
-
-/** Commands of one session that are not answered: enough to keep the daemon busy, few for what else the endpoint has to do. */
-const maxUnanswered = 32;
 
 /** Milliseconds, 24 days: what setTimeout takes (2^31 - 1). */
 const longestTimer = 0x7fffffff;

@@ -11,7 +11,6 @@ import type { Socket } from "node:net";
 import { createSecureContext, type SecureContext, TLSSocket } from "node:tls";
 import { err, ok, type Result } from "../core/result.ts";
 import type { Openssl } from "./openssl.ts";
-import { maxPresented } from "./tls_limits.ts";
 
 /** OpenSSL takes no such key or certificate; `code` is its own. */
 export interface CredentialsError {
@@ -61,8 +60,16 @@ export interface Handshake {
   readPresented(): readonly Uint8Array[] | undefined;
 }
 
-/** @param onError - told of every error, before the socket closes */
-export function startHandshake(raw: Socket, context: TlsContext, onError: (error: Error) => void): Handshake {
+/**
+ * @param most - certificates that are looked at
+ * @param onError - told of every error, before the socket closes
+ */
+export function startHandshake(
+  raw: Socket,
+  context: TlsContext,
+  most: number,
+  onError: (error: Error) => void,
+): Handshake {
   const { secure, openssl } = context;
   const make = (): TLSSocket =>
     new TLSSocket(raw, { isServer: true, requestCert: true, rejectUnauthorized: false, secureContext: secure });
@@ -80,18 +87,18 @@ export function startHandshake(raw: Socket, context: TlsContext, onError: (error
   raw.once("close", () => socket.destroy());
   const readPresented = (): readonly Uint8Array[] | undefined => {
     if (socket.destroyed) return [];
-    if (openssl === undefined || connection === undefined) return presentedBy(socket);
-    return openssl.presented(connection, maxPresented);
+    if (openssl === undefined || connection === undefined) return presentedBy(socket, most);
+    return openssl.presented(connection, most);
   };
   return { socket, readPresented };
 }
 
 /** As Node gives them: it reads each a second time, and gives the leaf alone to who asks again. */
-function presentedBy(socket: TLSSocket): readonly Uint8Array[] | undefined {
+function presentedBy(socket: TLSSocket, most: number): readonly Uint8Array[] | undefined {
   const presented: Uint8Array[] = [];
   let certificate = socket.getPeerX509Certificate();
   while (certificate !== undefined) {
-    if (presented.length === maxPresented) return undefined;
+    if (presented.length === most) return undefined;
     presented.push(certificate.raw);
     certificate = certificate.issuerCertificate;
   }

@@ -14,11 +14,16 @@ import { Inbox } from "../host/socket.ts";
 export class Connection {
   readonly socket: Socket;
   readonly inbox: Inbox;
+  readonly #unread: number;
   #watch: ((good: boolean) => void) | undefined;
 
-  /** @param largest - bytes of the largest frame that is taken */
-  constructor(socket: Socket, largest: number) {
+  /**
+   * @param largest - bytes of the largest frame that is taken
+   * @param unread - bytes that may wait for a peer that does not read
+   */
+  constructor(socket: Socket, largest: number, unread: number) {
     this.socket = socket;
+    this.#unread = unread;
     this.inbox = new Inbox(socket, largest);
   }
 
@@ -71,7 +76,7 @@ export class Connection {
   push(frames: Uint8Array): boolean {
     if (this.socket.destroyed || this.socket.writableEnded) return false;
     this.socket.write(frames);
-    return this.socket.writableLength < maxUnread;
+    return this.socket.writableLength < this.#unread;
   }
 
   /** Sends when the peer has read what was sent before. @returns false where it is gone */
@@ -125,12 +130,6 @@ export class Connection {
 
 /** The header of a message whose own could not be read. */
 const unknown: Header = { version: 5, sequence: 0n, name: { path: root } };
-
-/**
- * Bytes that may wait for a peer that does not read: some times what is read of
- * a console in an interval (host/fifo) becomes, were its lines of one letter each.
- */
-const maxUnread: number = 2 * 1024 * 1024;
 
 /** Bytes of a message from which on it costs more to copy it than to write its length apart. */
 const copied: number = 16 * 1024;

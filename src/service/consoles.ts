@@ -35,7 +35,7 @@ interface Kept {
 
 export class Consoles {
   readonly #maxSubscribers: number;
-  readonly #limits: Pick<DaemonLimits, "console-lines" | "consoles">;
+  readonly #limits: Pick<DaemonLimits, "console-lines" | "console-line" | "consoles">;
   /** By printed name. */
   readonly #consoles: Map<string, Kept> = new Map();
   /** Those whose unikernel ended, the longest ago first. */
@@ -46,7 +46,10 @@ export class Consoles {
     this.#open(name, "active");
   }
 
-  constructor(limits: Pick<DaemonLimits, "console-lines" | "consoles">, maxSubscribers: number = usualSubscribers) {
+  constructor(
+    limits: Pick<DaemonLimits, "console-lines" | "console-line" | "consoles">,
+    maxSubscribers: number = usualSubscribers,
+  ) {
     this.#limits = limits;
     this.#maxSubscribers = maxSubscribers;
   }
@@ -152,7 +155,7 @@ export class Consoles {
     if (known === undefined) {
       const kept: Kept = {
         name,
-        console: new Console(this.#limits["console-lines"]),
+        console: new Console(this.#limits["console-lines"], this.#limits["console-line"]),
         subscribers: new Set(),
         watchers: new Set(),
         state,

@@ -8,7 +8,6 @@
  * @module
  */
 import type { Socket } from "node:net";
-import { maxFrame } from "../codec/frame.ts";
 import type { Header, Wire } from "../codec/wire.ts";
 import { checkAdmission, checkBringer } from "../core/admission.ts";
 import { refusedBy } from "../core/audit.ts";
@@ -79,7 +78,7 @@ export class Daemon {
 
   /** vmmd.sock: one command after the other until one is answered with anything but a policy that was added. */
   async serveLocal(socket: Socket): Promise<void> {
-    const connection = new Connection(socket, this.#limits.upload);
+    const connection = this.#connect(socket, this.#limits.upload);
     for (;;) {
       const wire = await connection.message();
       if (wire === undefined) break;
@@ -110,7 +109,7 @@ export class Daemon {
 
   /** console.sock: one command about consoles. */
   async serveConsole(socket: Socket): Promise<void> {
-    const connection = new Connection(socket, maxFrame);
+    const connection = this.#connect(socket, this.#limits.frame);
     const wire = await connection.message();
     const command = wire && localCommand(connection, wire, "console");
     if (wire !== undefined && command !== undefined) {
@@ -123,7 +122,7 @@ export class Daemon {
 
   /** stat.sock: one command after the other, until one is refused. */
   async serveStatistics(socket: Socket): Promise<void> {
-    const connection = new Connection(socket, maxFrame);
+    const connection = this.#connect(socket, this.#limits.frame);
     const session = new StatisticsSession(this.#services.meter, connection);
     for (;;) {
       const wire = await connection.message();
@@ -142,13 +141,17 @@ export class Daemon {
    * as it stands in the audit log, for that alone.
    */
   async serveChain(socket: Socket): Promise<void> {
-    const connection = new Connection(socket, maxRequest);
+    const connection = this.#connect(socket, this.#limits.frame + chainBytes);
     while (await connection.drained()) {
       const wire = await connection.message();
       if (wire === undefined || !(await this.#serveMessage(connection, wire))) break;
     }
     this.#live.leave(connection);
     await connection.close();
+  }
+
+  #connect(socket: Socket, largest: number): Connection {
+    return new Connection(socket, largest, this.#limits.unread);
   }
 
   /** @returns whether another one may follow */
@@ -288,8 +291,8 @@ export class Daemon {
   }
 }
 
-/** Largest request of a chain, bytes: a session's largest frame, and what its certificates say. */
-const maxRequest: number = maxFrame + 256 * 1024;
+/** Bytes of a request besides its command: what its certificates say. */
+const chainBytes: number = 256 * 1024;
 
 /** Milliseconds: it looks at all connections, 10 ms for thousands, and a delegate may lock and unlock all day. */
 const recheckPause = 200;

@@ -8,15 +8,20 @@ import type { Header } from "../codec/wire.ts";
 import type { Effect } from "../core/state.ts";
 import type { Connection } from "./connection.ts";
 
-/** Sends the head, the content and the end. A client that leaves ends it. */
+/**
+ * Sends the head, the content and the end. A client that leaves ends it.
+ *
+ * @param mostWhole - bytes of a content in one piece, which is in memory
+ */
 export async function sendContent(
   connection: Connection,
   header: Header,
   { level, form }: Extract<Effect, { kind: "read-block" }>,
   content: AsyncIterable<Uint8Array>,
+  mostWhole: number,
 ): Promise<void> {
   const compressed = level > 0;
-  if (form === "old") return sendWhole(connection, header, compressed, content);
+  if (form === "old") return sendWhole(connection, header, compressed, content, mostWhole);
   connection.send(header, { kind: "success", success: { kind: "block-device-image", compressed } });
   for await (const bytes of content) {
     if (!(await connection.sendSlowly(header, { kind: "data", data: { kind: "block-bytes", bytes } }))) return;
@@ -29,19 +34,17 @@ async function sendWhole(
   header: Header,
   compressed: boolean,
   content: AsyncIterable<Uint8Array>,
+  most: number,
 ): Promise<void> {
   const pieces: Uint8Array[] = [];
   let size = 0;
   for await (const bytes of content) {
     pieces.push(bytes);
     size += bytes.length;
-    if (size > maxWhole) {
-      return connection.fail(header, `the content is over ${maxWhole} bytes, too much for one reply`);
+    if (size > most) {
+      return connection.fail(header, `the content is over ${most} bytes, too much for one reply`);
     }
   }
   const image = { compressed, bytes: Buffer.concat(pieces) };
   connection.send(header, { kind: "success", success: { kind: "old-block-device-image", image } });
 }
-
-/** Bytes of a reply to the old command, which holds the whole content: it is kept in memory. */
-const maxWhole: number = 128 * 1024 * 1024;

@@ -22,7 +22,7 @@ import {
   type TlsServer,
   type TlsServerError,
 } from "../host/tls.ts";
-import { isLoopback, type TlsLimits } from "../host/tls_limits.ts";
+import { isLoopback, type TlsLimits, tlsLimits } from "../host/tls_limits.ts";
 import type { Forwarded } from "../host/tls_relay.ts";
 import type { Certificate } from "../x509/certificate.ts";
 import { developmentFingerprint } from "../x509/development.ts";
@@ -74,7 +74,7 @@ export async function startEndpoint(options: EndpointOptions): Promise<Result<Tl
   const credentials = await readCredentials(options);
   if (!credentials.ok) return credentials;
   const { anchor, chain, key } = credentials.value;
-  const { tmpdir, host, log } = options;
+  const { tmpdir, host, log, limits = tlsLimits } = options;
   const localOnly = isDevelopment(anchor);
   if (localOnly && options.given === undefined && !isLoopback(host)) return err({ kind: "not-local", host });
   const socket = chainSocket(tmpdir);
@@ -88,8 +88,9 @@ export async function startEndpoint(options: EndpointOptions): Promise<Result<Tl
     known: new KnownCertificates(),
     crls,
     refusals: new Refusals(socket),
+    certificates: limits.certificates,
   };
-  const server = await startTlsServer({ ...options, chain, key, localOnly }, (client, presented) =>
+  const server = await startTlsServer({ ...options, limits, chain, key, localOnly }, (client, presented) =>
     serve(endpoint, client, presented),
   );
   if (!server.ok) {
@@ -111,6 +112,8 @@ interface Endpoint {
   readonly known: KnownCertificates;
   readonly crls: EndpointCrls;
   readonly refusals: Refusals;
+  /** Of a client that are looked at. */
+  readonly certificates: number;
 }
 
 interface Credentials {
@@ -157,6 +160,12 @@ async function readText(path: string): Promise<Result<string, FileError>> {
  * No function here waits while it holds the certificates or the image in them: they go when the daemon has the image.
  */
 function serve(endpoint: Endpoint, client: TlsClient, presented: Presented): Promise<void> {
+  if (presented === undefined) {
+    return refuse(endpoint, client, {
+      name: { path: [] },
+      reason: { kind: "too-many-certificates", limit: endpoint.certificates },
+    });
+  }
   const prepared = prepareRequest(presented, endpoint.anchor, Date.now(), endpoint.known, endpoint.crls);
   if (!prepared.ok) return refuse(endpoint, client, prepared.error);
   client.belong(prepared.value.name.path[0] ?? "");

@@ -5,8 +5,8 @@
  * @module
  */
 import { describeRefusal } from "../core/describe.ts";
+import { opensslCertificates } from "../core/limits.ts";
 import { unreachable } from "../core/result.ts";
-import { maxPresented } from "../host/tls_limits.ts";
 import type { ForwardEnd } from "../host/tls_relay.ts";
 import type { SessionEnd } from "../host/tls_session.ts";
 import {
@@ -23,7 +23,7 @@ import { describeErrno } from "./host_describe.ts";
 export function describeChainError(error: ChainError): string {
   switch (error.kind) {
     case "too-many-certificates":
-      return `more than ${maxPresented} certificates were sent`;
+      return `more than ${error.limit} certificates were sent`;
     case "certificate":
       return `certificate ${error.at + 1} cannot be read: ${describeCertificateError(error.error)}`;
     case "path":
@@ -105,6 +105,8 @@ export function describeRunError(error: RunError): string {
         : `the certificate or its key cannot be used: ${error.code}`;
     case "chain-not-seen":
       return `this release of Node shows ${error.seen} of ${error.sent} certificates that a client sends, so that no delegation is safe: use another one`;
+    case "openssl-out-of-reach":
+      return `certificate-bytes is OpenSSL's own ${opensslCertificates}, and cannot be moved here: ${error.problem}`;
     case "worker-failed":
       return "a worker does not serve";
     case "activation":

@@ -48,7 +48,7 @@ export interface Unprepared {
 }
 
 export type ChainError =
-  | { readonly kind: "too-many-certificates" }
+  | { readonly kind: "too-many-certificates"; readonly limit: number }
   /** `at` counts the certificates as presented, from 0. */
   | { readonly kind: "certificate"; readonly at: number; readonly error: CertificateError }
   | { readonly kind: "path"; readonly error: PathError }
@@ -56,18 +56,17 @@ export type ChainError =
   | { readonly kind: "revoked"; readonly refusal: Refusal };
 
 /**
- * @param presented - leaf first; absent: more than are looked at
+ * @param presented - leaf first
  * @param now - milliseconds since the Unix epoch
  * @param crls - absent: what is revoked is for the daemon alone to say
  */
 export function prepareRequest(
-  presented: readonly Uint8Array[] | undefined,
+  presented: readonly Uint8Array[],
   anchor: Certificate,
   now: number,
   known: KnownCertificates,
   crls?: EndpointCrls,
 ): Result<Prepared, Unprepared> {
-  if (presented === undefined) return refuse({ kind: "too-many-certificates" });
   const certificates: Certificate[] = [];
   for (const [at, der] of presented.entries()) {
     const certificate = at === 0 ? parseCertificate(der) : known.parse(der);

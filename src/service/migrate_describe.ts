@@ -82,6 +82,8 @@ function describeImage(error: ImageError): string {
       return `is more than ${error.limit} bytes once inflated, more than the memory that it asks for`;
     case "stream-corrupt":
       return `is no whole zlib stream (${error.code})`;
+    case "stream-inflates-too-much":
+      return `has bytes that inflate to more than ${error.limit} each`;
     case "stream-trailing":
       return `has ${error.length} bytes behind its zlib stream`;
     case "stream-broken":

@@ -76,7 +76,8 @@ export class Requests {
   /** Sends what a request that waits asked for; called by the runner. */
   async download(effect: Extract<Effect, { kind: "read-block" }>, content: AsyncIterable<Uint8Array>): Promise<void> {
     const waiting = this.#waiting.get(effect.client);
-    if (waiting !== undefined) await sendContent(waiting.connection, waiting.header, effect, content);
+    if (waiting !== undefined)
+      await sendContent(waiting.connection, waiting.header, effect, content, this.#limits["old-reply"]);
   }
 
   /** Whoever still waits is refused, but for those who read a block device; resolves when that is written. */

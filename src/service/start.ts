@@ -203,11 +203,12 @@ function assemble(
       collectors.ended(name);
     },
   });
-  const preparer = new Preparer(dbdir, { dbdir, offered: tenders, allowTcg, caged: cage });
+  const preparer = new Preparer(dbdir, { dbdir, offered: tenders, allowTcg, caged: cage }, limits);
   const requests = new Requests(() => runner, limits, audit, log);
   const runner: Runner = new Runner(
     {
       dbdir,
+      ratio: limits.ratio,
       store,
       preparer,
       launcher,

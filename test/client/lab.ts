@@ -11,6 +11,7 @@ import { decodeWire, encodeWire, type Payload, type Wire } from "../../src/codec
 import type { Command } from "../../src/core/command.ts";
 import { printName } from "../../src/core/name.ts";
 import { createLog } from "../../src/host/log.ts";
+import { type TlsLimits, tlsLimits } from "../../src/host/tls_limits.ts";
 import { startEndpoint } from "../../src/service/endpoint.ts";
 import type { DaemonOptions } from "../../src/service/start.ts";
 import { encodeKey } from "../../src/x509/keys.ts";
@@ -35,12 +36,14 @@ export interface HostOptions {
   readonly daemon?: Partial<DaemonOptions>;
   /** The endpoint's folder of revocation lists. */
   readonly crl?: string;
+  /** The endpoint's. */
+  readonly limits?: Partial<TlsLimits>;
 }
 
 /** A daemon whose guests sleep, and an endpoint before it. */
 export async function openHost(
   place: Place = openScripted("exec sleep 1000"),
-  { daemon = {}, crl }: HostOptions = {},
+  { daemon = {}, crl, limits = {} }: HostOptions = {},
 ): Promise<Host> {
   let running = await place.start(daemon);
   const made = makePki();
@@ -61,6 +64,7 @@ export async function openHost(
       port: 0,
       log: createLog("endpoint", 1, { write: (line: string) => (log += line) }),
       ...(crl === undefined ? {} : { crl }),
+      limits: { ...tlsLimits, ...limits },
     }),
   );
   const close = (): Promise<void> => endpoint.close(0);

@@ -1,12 +1,13 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { Console, type ConsoleLine, maxLine } from "../../src/core/console.ts";
+import { Console, type ConsoleLine } from "../../src/core/console.ts";
 import { usualDaemonLimits } from "../../src/core/limits.ts";
 import { property } from "./property.ts";
 
 const bytes = (text: string): Uint8Array => Uint8Array.from(text, (letter) => letter.charCodeAt(0));
 const text = ({ line }: ConsoleLine): string => String.fromCharCode(...line);
 const keptLines = usualDaemonLimits["console-lines"];
+const maxLine = usualDaemonLimits["console-line"];
 const all = { kind: "count", count: keptLines } as const;
 
 /** What is to be kept of an output, line by line. */
@@ -31,7 +32,7 @@ property(
   ([parts, cuts]) => {
     const output = parts.join("");
     const at = cuts.map((cut) => cut % (output.length + 1)).toSorted((a, b) => a - b);
-    const console = new Console(keptLines);
+    const console = new Console(keptLines, maxLine);
     const told = [0, ...at].flatMap((from, index) => console.append(bytes(output.slice(from, at[index])), 7));
     expect(told.map(text)).toEqual(expected(output));
     expect(console.history(all)).toEqual(told);
@@ -40,12 +41,12 @@ property(
 
 property("append takes the bytes of a guest's output as they are", fc.uint8Array({ maxLength: 600 }), (line) => {
   const inner = line.filter((byte) => byte !== 0x0a && byte !== 0x0d);
-  const [told] = new Console(keptLines).append(Uint8Array.of(...inner, 0x0a), 1);
+  const [told] = new Console(keptLines, maxLine).append(Uint8Array.of(...inner, 0x0a), 1);
   expect(told?.line.slice(0, maxLine) ?? new Uint8Array()).toEqual(inner.slice(0, maxLine));
 });
 
 test("append keeps no view into the output it was given", () => {
-  const console = new Console(keptLines);
+  const console = new Console(keptLines, maxLine);
   const output = bytes("abc\n");
   console.append(output, 1);
   output.fill(0);
@@ -58,17 +59,17 @@ test.for([
   [513, 512 + " [truncated]".length],
   [100_000, 512 + " [truncated]".length],
 ] as const)("append makes of a line of %i bytes one of %i", ([length, kept]) => {
-  const [told] = new Console(keptLines).append(bytes(`${"x".repeat(length)}\n`), 1);
+  const [told] = new Console(keptLines, maxLine).append(bytes(`${"x".repeat(length)}\n`), 1);
   expect(told?.line.length).toBe(kept);
   expect(told && text(told).endsWith(" [truncated]")).toBe(length > 512);
 });
 
 test("append begins anew after a truncated line", () => {
-  expect(new Console(keptLines).append(bytes(`${"x".repeat(600)}\nshort\n`), 1).map(text)[1]).toBe("short");
+  expect(new Console(keptLines, maxLine).append(bytes(`${"x".repeat(600)}\nshort\n`), 1).map(text)[1]).toBe("short");
 });
 
 test("flush ends an open line, and tells nothing where none is open", () => {
-  const console = new Console(keptLines);
+  const console = new Console(keptLines, maxLine);
   expect(console.append(bytes("half"), 1)).toEqual([]);
   expect(console.flush(9).map((line) => [text(line), line.time])).toEqual([["half", 9]]);
   expect(console.flush(10)).toEqual([]);
@@ -76,7 +77,7 @@ test("flush ends an open line, and tells nothing where none is open", () => {
 });
 
 const filled = (count: number): Console => {
-  const console = new Console(keptLines);
+  const console = new Console(keptLines, maxLine);
   for (let index = 0; index < count; index++) console.append(bytes(`${index}\n`), index);
   return console;
 };

@@ -92,14 +92,18 @@ test("faults 6 and 33: setBlock keeps the old content unless the new one is comp
   const dbdir = await blockFolder();
   const device = { name: name("a:b"), size: 1 };
   expectOk(await createBlock(dbdir, device));
-  expectOk(await setBlock(dbdir, device, source(Buffer.from("old")), false));
+  expectOk(await setBlock(dbdir, device, source(Buffer.from("old")), { compressed: false }));
   const old = readFileSync(blockPath(dbdir, device.name));
   expect([old.length, old.toString("latin1", 0, 4)]).toEqual([megabyte, "old\0"]);
-  expect(expectError(await setBlock(dbdir, device, source(Buffer.alloc(megabyte + 1, "x")), false))).toEqual({
+  expect(
+    expectError(await setBlock(dbdir, device, source(Buffer.alloc(megabyte + 1, "x")), { compressed: false })),
+  ).toEqual({
     kind: "stream-too-large",
     limit: megabyte,
   });
-  expect(expectError(await setBlock(dbdir, device, broken(), false))).toMatchObject({ kind: "stream-broken" });
+  expect(expectError(await setBlock(dbdir, device, broken(), { compressed: false }))).toMatchObject({
+    kind: "stream-broken",
+  });
   expect(readFileSync(blockPath(dbdir, device.name)).equals(old)).toBe(true);
   expect(readdirSync(join(dbdir, "block"))).toEqual(["a:b"]);
 });

@@ -108,7 +108,7 @@ async function policies(lab: Molly): Promise<readonly string[]> {
 }
 
 function read(pieces: readonly Buffer[]): readonly Wire[] {
-  const frames = new FrameReader().push(Buffer.concat(pieces));
+  const frames = new FrameReader(1_048_576).push(Buffer.concat(pieces));
   if (!frames.ok) throw new Error(frames.error.kind);
   return frames.value.flatMap((frame) => {
     const wire = decodeWire(frame);

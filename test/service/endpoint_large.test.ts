@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { writeFileSync } from "node:fs";
 import { createConnection, type Socket } from "node:net";
 import { join } from "node:path";
-import { expect, test } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 import type { Command } from "../../src/core/command.ts";
 import { loadOpenssl } from "../../src/host/openssl.ts";
 import {
@@ -134,8 +134,35 @@ largeTest("no more large requests are taken in than there is memory for", async 
 });
 
 test("without koffi the endpoint says once, at its start, what it refuses", async () => {
+  const endpoint = startWithoutKoffi((await openLab()).dir);
+  await once(endpoint.child.stdout, "data");
+  endpoint.child.kill();
+  await once(endpoint.child, "exit");
+  expect(endpoint.log().trim().split("\n")).toHaveLength(1);
+  expect(endpoint.log()).toContain("koffi is not installed");
+  expect(endpoint.log()).toContain("certificates over 100 KiB are refused");
+});
+
+test("without koffi an endpoint that is to move OpenSSL's bound does not start, and says why", async () => {
+  const endpoint = startWithoutKoffi((await openLab()).dir, "--limit", "certificate-bytes=50000");
+  expect(await once(endpoint.child, "exit")).toEqual([1, null]);
+  expect(endpoint.log()).toBe(
+    "fulmar-endpoint: certificate-bytes is OpenSSL's own 102400, and cannot be moved here: koffi is not installed\n",
+  );
+});
+
+test("limits that do not go together keep the endpoint from starting", async () => {
+  const words = ["--limit", "certificate-bytes=1000000", "--limit", "large-certificate-bytes=1000000"];
+  const endpoint = startWithoutKoffi((await openLab()).dir, ...words);
+  expect(await once(endpoint.child, "exit")).toEqual([1, null]);
+  expect(endpoint.log()).toBe(
+    "error: large-certificate-bytes is 1000000, and must be at least twice certificate-bytes, which is 1000000.\n",
+  );
+});
+
+/** The program, where koffi is not installed, and what it says. */
+function startWithoutKoffi(dir: string, ...more: string[]) {
   const top = join(import.meta.dirname, "..", "..");
-  const { dir } = await openLab();
   const hide = join(dir, "hide.cjs");
   writeFileSync(
     hide,
@@ -155,13 +182,9 @@ test("without koffi the endpoint says once, at its start, what it refuses", asyn
     dir,
     "--allow-root",
   ];
-  const endpoint = spawn(process.execPath, [...command, "--ip", "127.0.0.1", "--port", "0"]);
+  const child = spawn(process.execPath, [...command, "--ip", "127.0.0.1", "--port", "0", ...more]);
+  onTestFinished(() => void child.kill());
   let log = "";
-  endpoint.stderr.setEncoding("utf8").on("data", (text: string) => (log += text));
-  await once(endpoint.stdout, "data");
-  endpoint.kill();
-  await once(endpoint, "exit");
-  expect(log.trim().split("\n")).toHaveLength(1);
-  expect(log).toContain("koffi is not installed");
-  expect(log).toContain("certificates over 100 KiB are refused");
-});
+  child.stderr.setEncoding("utf8").on("data", (text: string) => (log += text));
+  return { child, log: () => log };
+}

@@ -161,7 +161,7 @@ test("reference bug N4: certificates over 100 KiB are refused where there is no 
   const command = { kind: "block-set", compressed: false, data: new Uint8Array(110_000) } as const;
   const chain = [leafOf(pki.alice, "x", command), pki.alice];
   for (let n = 0; n < 2; n++) await expect(converse(dial(port, chain))).rejects.toThrow(/alert/i);
-  expect(log().match(/over 100 KiB/g)).toHaveLength(1);
+  expect(log().match(/over 102400 bytes/g)).toHaveLength(1);
   await ask(port, [leafOf(pki.alice, "x", { ...command, data: new Uint8Array(95_000) }), pki.alice]);
   expect(asked).toHaveLength(1);
 });
