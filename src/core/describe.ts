@@ -44,6 +44,8 @@ export function describeRefusal(refusal: Refusal): string {
       return `${refusal.limit} downloads wait for the one before them already, try again later`;
     case "too-many-requests":
       return `${refusal.limit} requests of the same delegate wait for their turn already, try again later`;
+    case "made-room":
+      return `all ${refusal.limit} connections of this host were taken, and this one made room for another: yours were the most`;
     case "shutting-down":
       return "the daemon is shutting down, try again once it is back";
     case "host-failed":
@@ -71,6 +73,7 @@ type AboutPolicies =
   | "shutting-down"
   | "too-many-downloads"
   | "too-many-requests"
+  | "made-room"
   | "host-failed"
   | "not-stored";
 

@@ -161,7 +161,8 @@ export const endpointLimits: Readonly<Record<EndpointLimit, Limit>> = {
 export const daemonLimits: Readonly<Record<DaemonLimit, Limit>> = {
   connections: {
     ...{ usual: 16_384, unit: "", least: 8, most: 100_000 },
-    about: "connections to each of the sockets",
+    about:
+      "connections to each of the sockets; where those of chains are taken, one goes in which nothing is asked, of the delegate with most",
     reason: "as many as eight workers of the endpoint let in, or one delegate could take all, and a host's own tools",
   },
   requests: {

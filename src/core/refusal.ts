@@ -91,6 +91,8 @@ export type Refusal =
   | { readonly kind: "too-many-downloads"; readonly limit: number }
   /** So many requests of the same delegate wait for their turn already. */
   | { readonly kind: "too-many-requests"; readonly limit: number }
+  /** All connections were taken, and this one's delegate had most of those in which nothing was asked. */
+  | { readonly kind: "made-room"; readonly limit: number }
   /** What the machine could not do; `problem` is the host's own sentence. */
   | { readonly kind: "host-failed"; readonly doing: string; readonly problem: string }
   /** What was asked for is done, and waits for a disk that takes it. */

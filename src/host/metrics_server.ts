@@ -23,7 +23,7 @@ export async function serveMetrics(
   server.requestTimeout = silence;
   server.headersTimeout = silence;
   if (address.kind === "unix") {
-    return listenUnix(address.path, maxConnections, (socket) => server.emit("connection", socket));
+    return listenUnix(address.path, { most: maxConnections }, (socket) => server.emit("connection", socket));
   }
   const path = `${address.host} port ${address.port}`;
   try {

@@ -29,29 +29,39 @@ export interface UnixListener extends Listener {
   stop(): void;
 }
 
+/** How a Unix socket is served. */
+export interface UnixOptions {
+  /** Connections at once; further ones are closed, unless another makes room. */
+  readonly most: number;
+  /** Ends a connection for a further one, and tells which; undefined: there is none that may go. */
+  readonly makeRoom?: () => Socket | undefined;
+  /** A socket that listens already: its file and its mode are the service manager's. */
+  readonly fd?: number | undefined;
+}
+
 /**
  * Listens on a Unix socket that its owner and group may write to.
  *
  * A socket file that nobody answers behind is an earlier daemon's and goes.
- *
- * @param most - connections at once; further ones wait in the kernel's queue or are closed
- * @param fd - a socket that listens already, in place of all this: its file and its mode are the service manager's
  */
 export async function listenUnix(
   path: string,
-  most: number,
+  { most, makeRoom = () => undefined, fd }: UnixOptions,
   serve: (socket: Socket) => void,
-  fd?: number,
 ): Promise<Result<UnixListener, ListenError>> {
   if (fd === undefined && (await answers(path))) return err({ kind: "socket-in-use", path });
   const open = new Set<Socket>();
   const server = createServer({ allowHalfOpen: true }, (socket) => {
+    socket.on("error", () => socket.destroy());
+    if (open.size >= most) {
+      const gone = makeRoom();
+      if (gone === undefined) return void socket.destroy();
+      open.delete(gone);
+    }
     open.add(socket);
     socket.on("close", () => open.delete(socket));
-    socket.on("error", () => socket.destroy());
     serve(socket);
   });
-  server.maxConnections = most;
   try {
     if (fd === undefined) {
       await mkdir(dirname(path), { recursive: true, mode: 0o755 });

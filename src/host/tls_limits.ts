@@ -4,6 +4,7 @@
  * @module
  */
 import { BlockList, isIPv6 } from "node:net";
+import { Crowd } from "../core/crowd.ts";
 import { type EndpointLimits, usualEndpointLimits } from "../core/limits.ts";
 
 /** Milliseconds and bytes. */
@@ -91,10 +92,10 @@ export interface Place {
 export class Admission {
   readonly #limits: TlsLimits;
   readonly #now: () => number;
-  readonly #pending = new Groups();
-  readonly #present = new Groups();
-  readonly #large = new Groups();
-  readonly #heavy = new Groups();
+  readonly #pending = new Crowd<Seat>();
+  readonly #present = new Crowd<Seat>();
+  readonly #large = new Crowd<Seat>();
+  readonly #heavy = new Crowd<Seat>();
   /** Those whose handshake is done and who are no delegate's, who came first first: they are told so, and go. */
   readonly #strangers: Set<Seat> = new Set();
 
@@ -198,45 +199,6 @@ const done = (): void => undefined;
 interface Seat {
   end: () => void;
   readonly since: number;
-}
-
-/** Seats by whose they are, of each the one first that was entered or refreshed the longest ago. */
-class Groups {
-  readonly #groups: Map<string, Set<Seat>> = new Map();
-  total = 0;
-
-  of(group: string): number {
-    return this.#groups.get(group)?.size ?? 0;
-  }
-
-  /** Counts one in; the function that counts it out, once. */
-  enter(group: string, seat: Seat): () => void {
-    const seats = this.#groups.get(group) ?? new Set();
-    this.#groups.set(group, seats.add(seat));
-    this.total += 1;
-    return () => {
-      if (!seats.delete(seat)) return;
-      this.total -= 1;
-      if (seats.size === 0 && this.#groups.get(group) === seats) this.#groups.delete(group);
-    };
-  }
-
-  refresh(group: string, seat: Seat): void {
-    const seats = this.#groups.get(group);
-    if (seats?.delete(seat) === true) seats.add(seat);
-  }
-
-  first(group: string | undefined): Seat | undefined {
-    const [seat] = group === undefined ? [] : (this.#groups.get(group) ?? []);
-    return seat;
-  }
-
-  /** Whose the most are. */
-  largest(): string | undefined {
-    let most: string | undefined;
-    for (const group of this.#groups.keys()) if (most === undefined || this.of(group) > this.of(most)) most = group;
-    return most;
-  }
 }
 
 /** Who counts as one client: an IPv4 address, the /64 of an IPv6 one. */

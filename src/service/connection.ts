@@ -112,6 +112,17 @@ export class Connection {
     socket.once("close", () => clearTimeout(late));
   }
 
+  /** Says why it ends, if the peer reads at all, and is gone at once: another connection has its place. */
+  evict(header: Header, text: string): void {
+    const { socket } = this;
+    if (socket.writableLength > 0) {
+      socket.destroy();
+      return;
+    }
+    this.fail(header, text);
+    socket.destroySoon();
+  }
+
   /** Ends the connection when everything is written, and when the peer ends it too or has had its time. */
   async close(): Promise<void> {
     const { socket } = this;

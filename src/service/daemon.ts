@@ -8,72 +8,27 @@
  * @module
  */
 import type { Socket } from "node:net";
-import type { Header, Wire } from "../codec/wire.ts";
-import { checkAdmission, checkBringer } from "../core/admission.ts";
-import { refusedBy } from "../core/audit.ts";
-import { allowedInLeaf, type ChainRequest, type Command, serviceOf } from "../core/command.ts";
-import { describeRefusal } from "../core/describe.ts";
+import { serviceOf } from "../core/command.ts";
 import type { DaemonLimits } from "../core/limits.ts";
-import { isWithin, type Name, sameName } from "../core/name.ts";
-import type { Refusal } from "../core/refusal.ts";
-import type { Request } from "../core/state.ts";
-import { type Asked, toldOf } from "../host/audit_ledger.ts";
-import type { AuditLog } from "../host/audit_log.ts";
 import type { Runner } from "../host/runner.ts";
-import { askedByChain, askedByEndpoint, askedLocally, refusedInSession, toldByEndpoint } from "./asked.ts";
-import type { AuditReaders } from "./audit.ts";
-import type { Collectors } from "./collector.ts";
+import { askedLocally } from "./asked.ts";
+import { ChainRequests } from "./chain_requests.ts";
 import { Connection } from "./connection.ts";
 import { serveConsoles } from "./console_commands.ts";
-import type { Consoles } from "./consoles.ts";
-import type { EventLog } from "./event_log.ts";
-import { FairQueue } from "./fair_queue.ts";
-import { Live } from "./live.ts";
 import { localCommand } from "./local_command.ts";
-import type { Requests } from "./requests.ts";
-import { checkNamed } from "./revocation_list.ts";
-import type { Meter } from "./statistics.ts";
+import { note, type Services, tell } from "./services.ts";
 import { StatisticsSession } from "./statistics_commands.ts";
-import { streams } from "./upload.ts";
-
-export interface Services {
-  /** What the supervisor decides. */
-  readonly requests: Requests;
-  readonly consoles: Consoles;
-  readonly events: EventLog;
-  readonly meter: Meter;
-  readonly collectors: Collectors;
-  readonly audit: AuditLog;
-  readonly readers: AuditReaders;
-}
 
 export class Daemon {
-  readonly #runner: () => Runner;
+  /** chain.sock. */
+  readonly chain: ChainRequests;
   readonly #services: Services;
   readonly #limits: DaemonLimits;
-  readonly #queue: FairQueue;
-  readonly #live = new Live();
-  #rechecked = Number.NEGATIVE_INFINITY;
-  #rechecking: NodeJS.Timeout | undefined;
 
   constructor(runner: () => Runner, services: Services, limits: DaemonLimits) {
-    this.#runner = runner;
+    this.chain = new ChainRequests(runner, services, limits);
     this.#services = services;
     this.#limits = limits;
-    this.#queue = new FairQueue(limits, () => performance.now());
-  }
-
-  /** Ends what locks and revocations do not let in any more; called by the runner, and now and then: lists become stale. */
-  recheck(): void {
-    const left = this.#rechecked + recheckPause - performance.now();
-    if (left <= 0) {
-      this.#rechecked = performance.now();
-      this.#live.recheck(this.#runner().state, Date.now());
-    } else
-      this.#rechecking ??= setTimeout(() => {
-        this.#rechecking = undefined;
-        this.recheck();
-      }, left).unref();
   }
 
   /** vmmd.sock: one command after the other until one is answered with anything but a policy that was added. */
@@ -88,11 +43,11 @@ export class Daemon {
       const { name } = header;
       const asked = askedLocally(connection.socket, name, command);
       if (serviceOf(command) === "log") {
-        await this.#tell(connection, header, command, asked);
+        await tell(this.#services, connection, header, command, asked);
         break;
       }
       if (command.kind === "stats-initial") {
-        this.#note(connection, asked);
+        note(this.#services, connection, asked);
         await this.#services.collectors.serve(connection, header);
         break;
       }
@@ -114,7 +69,7 @@ export class Daemon {
     const command = wire && localCommand(connection, wire, "console");
     if (wire !== undefined && command !== undefined) {
       const { name } = wire.header;
-      this.#note(connection, askedLocally(socket, name, command));
+      note(this.#services, connection, askedLocally(socket, name, command));
       await serveConsoles(this.#services.consoles, connection, wire.header, name, command);
     }
     await connection.close();
@@ -128,174 +83,14 @@ export class Daemon {
       const wire = await connection.message();
       const command = wire && localCommand(connection, wire, "stats");
       if (wire === undefined || command === undefined) break;
-      this.#note(connection, askedLocally(socket, wire.header.name, command));
+      note(this.#services, connection, askedLocally(socket, wire.header.name, command));
       if (!session.serve(wire.header, wire.header.name, command)) break;
     }
     session.close();
     await connection.close();
   }
 
-  /**
-   * chain.sock: requests of verified chains, one after the other, each perhaps with an upload behind it. What the
-   * endpoint itself refuses of a session comes as a failure, and goes back in its turn; what it refused of others comes
-   * as it stands in the audit log, for that alone.
-   */
-  async serveChain(socket: Socket): Promise<void> {
-    const connection = this.#connect(socket, this.#limits.frame + chainBytes);
-    while (await connection.drained()) {
-      const wire = await connection.message();
-      if (wire === undefined || !(await this.#serveMessage(connection, wire))) break;
-    }
-    this.#live.leave(connection);
-    await connection.close();
-  }
-
   #connect(socket: Socket, largest: number): Connection {
     return new Connection(socket, largest, this.#limits.unread);
   }
-
-  /** @returns whether another one may follow */
-  async #serveMessage(connection: Connection, wire: Wire): Promise<boolean> {
-    const { header, payload } = wire;
-    if (payload.kind === "failure") return this.#passRefusal(connection, header, payload.text);
-    const refused = toldByEndpoint(wire);
-    if (refused !== undefined) {
-      this.#services.audit.note(strangers, () => refused);
-      return true;
-    }
-    if (payload.kind === "command" && payload.command.kind === "push-crl") {
-      const { name } = header;
-      const { command } = payload;
-      const asked = askedByEndpoint(name, command);
-      await this.#services.requests.ask({ connection, header, request: { name, command, levels: [] }, asked });
-      return true;
-    }
-    if (payload.kind === "request") return this.#serveRequest(connection, header, payload.request);
-    connection.fail(header, "this socket takes requests of verified chains");
-    return false;
-  }
-
-  /** What the endpoint refused of a session takes its turn like what it did not, or it would take everybody's. */
-  async #passRefusal(connection: Connection, header: Header, text: string): Promise<boolean> {
-    const { name } = header;
-    const [whose = ""] = name.path;
-    const end = await this.#queue.take(whose);
-    this.#services.audit.note(whose, () => refusedInSession(name));
-    connection.fail(header, text);
-    end?.();
-    return true;
-  }
-
-  /** @returns whether another request may follow: not behind a subscription, nor behind an upload that was not taken */
-  async #serveRequest(connection: Connection, from: Header, request: ChainRequest): Promise<boolean> {
-    const { levels, label, command } = request;
-    const { sequence, name } = from;
-    const path = levels.map((level) => level.label);
-    const covered = label === undefined ? isWithin(path, name.path) : sameName({ path, label }, name);
-    const header: Header = { version: 5, sequence, name };
-    const asked = askedByChain(request, name);
-    if (!covered || !allowedInLeaf(command)) {
-      this.#note(connection, asked);
-      connection.fail(header, "the request is not what the chain says");
-      return false;
-    }
-    // Whoever is not let in takes no turns of those who are, with whom he may share a path.
-    const barred = this.#bar(request, name);
-    if (barred !== undefined) return this.#refuse(connection, header, request, barred);
-    const pause = this.#services.audit.pause(path[0] ?? "");
-    if (pause > 0) await new Promise((resolve) => setTimeout(resolve, pause).unref());
-    const end = await this.#queue.take(path[0] ?? "");
-    if (end === undefined) {
-      return this.#refuse(connection, header, request, { kind: "too-many-requests", limit: this.#limits.waiting });
-    }
-    // A subscription lasts as long as its client likes.
-    if (serviceOf(command) !== "daemon") end();
-    try {
-      return await this.#serveInTurn(connection, header, request, asked);
-    } finally {
-      if (serviceOf(command) === "daemon") end();
-    }
-  }
-
-  async #serveInTurn(connection: Connection, header: Header, request: ChainRequest, asked: Asked): Promise<boolean> {
-    const { command } = request;
-    const { name } = header;
-    const whole: Request = { ...request, name };
-    const barred = this.#bar(request, name);
-    if (barred !== undefined) return this.#refuse(connection, header, request, barred);
-    this.#live.enter(connection, header, whole);
-    // Only that it is there: its commands follow.
-    if (command.kind === "session") {
-      this.#services.audit.note(asked.delegate, () => toldOf(asked, { kind: "done" }));
-      return true;
-    }
-    switch (serviceOf(command)) {
-      case "console":
-        this.#note(connection, asked);
-        await serveConsoles(this.#services.consoles, connection, header, name, command);
-        return command.kind === "console-list-inactive";
-      case "stats":
-        this.#note(connection, asked);
-        await this.#subscribe(connection, header, name, command);
-        return false;
-      case "log":
-        await this.#tell(connection, header, command, asked);
-        return false;
-      case "daemon": {
-        const reply = await this.#services.requests.ask({
-          connection,
-          header,
-          request: whole,
-          asked,
-          imageFollows: request.imageFollows,
-        });
-        return reply.ok || !streams(request);
-      }
-    }
-  }
-
-  #bar(request: ChainRequest, name: Name): Refusal | undefined {
-    const { state } = this.#runner();
-    const check = request.command.kind === "push-crl" ? checkBringer : checkAdmission;
-    return checkNamed(state, request) ?? check(state, { ...request, name }, Date.now());
-  }
-
-  /** @returns whether another request may follow */
-  #refuse(connection: Connection, header: Header, request: ChainRequest, refusal: Refusal): boolean {
-    const asked = askedByChain(request, header.name);
-    this.#services.audit.note(asked.delegate, () => toldOf(asked, refusedBy(refusal)));
-    connection.fail(header, describeRefusal(refusal));
-    return request.command.kind !== "session" && !streams(request);
-  }
-
-  /** A leaf's subscription to statistics; resolves when either side closes. */
-  async #subscribe(connection: Connection, header: Header, name: Name, command: Command): Promise<void> {
-    const session = new StatisticsSession(this.#services.meter, connection);
-    if (session.serve(header, name, command)) await connection.inbox.anything();
-    session.close();
-  }
-
-  /** What happens, or what happened. */
-  async #tell(connection: Connection, header: Header, command: Command, asked: Asked): Promise<void> {
-    this.#note(connection, asked);
-    if (command.kind === "audit") await this.#services.readers.serve(connection, header, command.query);
-    else await this.#services.events.serve(connection, header, header.name);
-  }
-
-  /** The next answer goes into the audit log. */
-  #note(connection: Connection, asked: Asked): void {
-    connection.watch((good) => {
-      const outcome = good ? ({ kind: "done" } as const) : ({ kind: "refused", reason: "not-served" } as const);
-      this.#services.audit.note(asked.delegate, () => toldOf(asked, outcome));
-    });
-  }
 }
-
-/** Bytes of a request besides its command: what its certificates say. */
-const chainBytes: number = 256 * 1024;
-
-/** Milliseconds: it looks at all connections, 10 ms for thousands, and a delegate may lock and unlock all day. */
-const recheckPause = 200;
-
-/** Those whom the endpoint refused share an allowance that is no delegate's. */
-const strangers = ":";

@@ -14,14 +14,8 @@ import { type FileError, readFile } from "../host/client_files.ts";
 import type { IoError } from "../host/io.ts";
 import { type OpenKeyError, readKeyFile } from "../host/key_file.ts";
 import type { Log } from "../host/log.ts";
-import {
-  type Given,
-  type Presented,
-  startTlsServer,
-  type TlsClient,
-  type TlsServer,
-  type TlsServerError,
-} from "../host/tls.ts";
+import { type Given, startTlsServer, type TlsServer, type TlsServerError } from "../host/tls.ts";
+import type { Presented, TlsClient } from "../host/tls_connection.ts";
 import { isLoopback, type TlsLimits, tlsLimits } from "../host/tls_limits.ts";
 import type { Forwarded } from "../host/tls_relay.ts";
 import type { Certificate } from "../x509/certificate.ts";

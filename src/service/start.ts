@@ -4,8 +4,7 @@
  *
  * @module
  */
-import type { Socket } from "node:net";
-import { join, resolve } from "node:path";
+import { resolve } from "node:path";
 import { decodeUnikernel } from "../codec/record.ts";
 import { boot } from "../core/boot.ts";
 import { describeHappening } from "../core/describe.ts";
@@ -17,7 +16,7 @@ import { trialTime } from "../core/restart.ts";
 import { err, ok, type Result } from "../core/result.ts";
 import type { RevocationRules } from "../core/revocation.ts";
 import type { Effect } from "../core/state.ts";
-import { type Activated, findActivated } from "../host/activation.ts";
+import type { Activated } from "../host/activation.ts";
 import { Ledger } from "../host/audit_ledger.ts";
 import type { AuditLog } from "../host/audit_log.ts";
 import { listBlocks } from "../host/block.ts";
@@ -27,7 +26,7 @@ import { findLeft, foundOf, type Left } from "../host/left.ts";
 import type { Log } from "../host/log.ts";
 import { Preparer } from "../host/preparer.ts";
 import { Runner } from "../host/runner.ts";
-import { listenUnix, type UnixListener } from "../host/socket.ts";
+import type { UnixListener } from "../host/socket.ts";
 import { prepareStateFolder } from "../host/state_folder.ts";
 import { Sampler } from "../host/statistics.ts";
 import { openStore, type Store } from "../host/store.ts";
@@ -38,8 +37,8 @@ import { Collectors } from "./collector.ts";
 import { Consoles } from "./consoles.ts";
 import { Daemon } from "./daemon.ts";
 import { EventLog } from "./event_log.ts";
-import type { HostError } from "./host_describe.ts";
 import { hostPolicy } from "./host_policy.ts";
+import { listen, type StartError } from "./listen.ts";
 import { type MetricsOptions, startMetrics } from "./metrics.ts";
 import { Requests } from "./requests.ts";
 import { Meter } from "./statistics.ts";
@@ -75,12 +74,6 @@ export interface DaemonOptions extends MetricsOptions {
   readonly log: Log;
 }
 
-/** What the host could not do at start; `step` says at what. */
-export interface StartError {
-  readonly step: string;
-  readonly error: HostError;
-}
-
 export interface RunningDaemon {
   /**
    * Closes everything and keeps what is stored.
@@ -108,7 +101,7 @@ async function serve(options: DaemonOptions, store: Store): Promise<Result<Runni
   const ready = new Promise<Daemon>((done) => {
     open = done;
   });
-  const sockets = await listen(options, ready);
+  const sockets = await listen({ ...options, most: limitsOf(options).connections }, ready);
   if (!sockets.ok) return sockets;
   const running = await begin(options, store, sockets.value, open);
   if (!running.ok) await Promise.all(sockets.value.map((socket) => socket.close()));
@@ -149,7 +142,7 @@ async function begin(
   await runner.perform(first.before);
   meter.start(options.interval ?? defaultInterval);
   open(daemon);
-  const rechecking = setInterval(() => daemon.recheck(), recheckInterval).unref();
+  const rechecking = setInterval(() => daemon.chain.recheck(), recheckInterval).unref();
   const started = runner.perform(first.effects).catch((error: unknown) => log.fatal({ err: error }, "bug"));
   log.info({ policy: host.value, unikernels: stored.unikernels.length, found: left.value.length }, "serving");
   return ok({
@@ -220,7 +213,7 @@ function assemble(
       download: (effect, content) => requests.download(effect, content),
       tell: (effect) => tell(consoles, events, log, effect),
       gone: (name) => consoles.deactivate(name),
-      recheck: () => daemon.recheck(),
+      recheck: () => daemon.chain.recheck(),
     },
     state,
   );
@@ -253,43 +246,9 @@ function tell(
   if (happening.kind === "ended") consoles.note(name, `fulmar: ${describeHappening(happening)}`, now);
 }
 
-/** @param ready - who connects before is served then */
-async function listen(
-  options: DaemonOptions,
-  ready: Promise<Daemon>,
-): Promise<Result<readonly UnixListener[], StartError>> {
-  const { tmpdir, activated = [], log } = options;
-  const open: UnixListener[] = [];
-  for (const [name, one] of Object.entries(services)) {
-    const accept = (socket: Socket): void =>
-      void ready
-        .then((daemon) => one(daemon, socket))
-        .catch((error: unknown) => {
-          log.fatal({ err: error, socket: name }, "bug");
-          socket.destroy();
-        });
-    const path = join(tmpdir, "util", `${name}.sock`);
-    const listener = await listenUnix(path, limitsOf(options).connections, accept, findActivated(activated, name)?.fd);
-    if (!listener.ok) {
-      await Promise.all(open.map((socket) => socket.close()));
-      return err({ step: `listening on ${name}.sock`, error: listener.error });
-    }
-    open.push(listener.value);
-  }
-  return ok(open);
-}
-
 function limitsOf({ limits = usualDaemonLimits }: DaemonOptions): DaemonLimits {
   return limits;
 }
-
-/** What each of the sockets is for. */
-const services: Readonly<Record<string, (daemon: Daemon, socket: Socket) => Promise<void>>> = {
-  vmmd: (daemon, socket) => daemon.serveLocal(socket),
-  chain: (daemon, socket) => daemon.serveChain(socket),
-  console: (daemon, socket) => daemon.serveConsole(socket),
-  stat: (daemon, socket) => daemon.serveStatistics(socket),
-};
 
 const defaultInterval = 10_000;
 

@@ -1,5 +1,6 @@
 /** One delegate who takes all that there is of something, and what is left for the others. */
 import { expect, vi } from "vitest";
+import { frameHeader } from "../../src/codec/frame.ts";
 import type { Command } from "../../src/core/command.ts";
 import { usualDaemonLimits } from "../../src/core/limits.ts";
 import { name } from "../host/folder.ts";
@@ -11,6 +12,7 @@ vi.setConfig({ testTimeout: 60_000 });
 /** Below a scripted tender any image does. */
 const hello = readGuest("hello.spt");
 const get: Command = { kind: "unikernel-get", level: 0 };
+const stats: Command = { kind: "stats-subscribe" };
 const log: Command = { kind: "log-subscribe" };
 const inactive: Command = { kind: "console-list-inactive" };
 
@@ -102,6 +104,58 @@ scriptTest("of locks that follow each other closely, each ends whom it is about"
   expect(watching.map(({ wires }) => wires.length)).toEqual([2, 2, 1]);
 });
 
+scriptTest(
+  "where all connections are taken, a session or a subscription of who has most makes room",
+  "exit 0",
+  async (place) => {
+    await place.start({ limits: { ...usualDaemonLimits, connections: 8 } });
+    const alice = await asking(place, "alice", "", { kind: "session" });
+    alice.ask([level("alice")], "", inactive);
+    expect(told(await alice.next())).toBe("success");
+    const mallory: Caller[] = [];
+    for (const command of [log, stats, stats, { kind: "session" }, log, log, log] as const) {
+      mallory.push(await asking(place, "mallory", "", command));
+    }
+    await until(() => mallory.every(({ wires }, index) => index === 3 || wires.length === 1), "subscriptions");
+    for (let index = 0; index < 2; index++) {
+      expect(told(await (await asking(place, "carol", "", log)).next())).toBe("subscribed");
+    }
+    await Promise.all(mallory.slice(0, 2).map(({ closed }) => closed));
+    expect(mallory.map(({ wires }) => wires.at(-1)).map((wire) => wire && told(wire))).toEqual([
+      ...[madeRoom, madeRoom],
+      ...["subscribed", undefined, "subscribed", "subscribed", "subscribed"],
+    ]);
+    alice.ask([level("alice")], "", inactive);
+    expect(told(await alice.next())).toBe("success");
+  },
+);
+
+scriptTest(
+  "a connection that is at work makes no room, however many its delegate has",
+  "exec sleep 60",
+  async (place) => {
+    await place.start({ limits: { ...usualDaemonLimits, connections: 8 } });
+    const uploads: Caller[] = [];
+    for (let index = 0; index < 8; index++) {
+      const caller = await place.call("chain");
+      caller.ask([level("mallory", { unikernels: 8 })], `vm${index}`, create(new Uint8Array(0)), {
+        imageFollows: true,
+      });
+      caller.socket.write(frameHeader(hello.length));
+      uploads.push(caller);
+    }
+    await until(() => place.images().length === 8, "uploads");
+    const further = await asking(place, "mallory", "", log);
+    await further.closed;
+    expect(further.wires).toEqual([]);
+    const [first] = uploads;
+    first?.socket.write(Buffer.concat([hello, frameHeader(0)]));
+    expect(first && told(await first.next())).toBe("created unikernel");
+  },
+);
+
+const madeRoom =
+  "refused: all 8 connections of this host were taken, and this one made room for another: yours were the most";
 const tooMany = "refused: 8 downloads wait for the one before them already, try again later";
 
 async function asking(place: Place, delegate: string, label: string, command: Command, reads = true): Promise<Caller> {
