@@ -1,100 +1,102 @@
 /**
- * Interrupting a process at one of its system calls, by strace: at the Nth time
- * that one of its threads, or of the processes that it starts, makes the call.
+ * Interrupting a process at one of the changes that it makes, or that one of
+ * those makes that it starts: from outside, by a tracer of its own.
  *
  * @module
  */
-import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { read } from "./machine.ts";
 
-/** What happens at the call: the process is killed, or the call fails. */
-export type Harm = "KILL" | "EIO" | "ENOSPC";
+/** What happens before the change is made; the last two at those of helper programs alone. */
+export type Harm =
+  /** Whoever makes it is killed. */
+  | "KILL"
+  /** The call fails so. */
+  | "EIO"
+  | "ENOSPC"
+  /** The process on trial is killed, and the helper goes on. */
+  | "KILL-DAEMON"
+  /** Both are. */
+  | "KILL-BOTH";
 
-/** Where and how: before the `at`th call, counted from 1. */
+export const harms: readonly Harm[] = ["KILL", "EIO", "ENOSPC", "KILL-BOTH", "KILL-DAEMON"];
+
+/** Before which of the changes that the harm is done at, counted from 1. */
 export interface Interruption {
-  readonly call: string;
   readonly at: number;
   readonly harm: Harm;
 }
 
-/**
- * Calls that change something on the disk, among the processes, or for a client. Not those by which ip makes taps: each
- * ip that follows would fail at the same place, and with it what was to put things right.
- */
-export const changingCalls: readonly string[] = [
-  ...["write", "pwrite64", "writev", "pwritev"],
-  ...["fsync", "fdatasync", "msync", "ftruncate", "fallocate"],
-  ...["rename", "renameat", "renameat2", "link", "unlink", "unlinkat", "mkdir", "rmdir", "mknod", "mknodat"],
-  ...["chmod", "fchmod", "fchmodat", "chown", "fchown", "fchownat"],
-  ...["clone", "clone3", "vfork", "execve", "kill"],
-];
-
-/** Those that a disk can fail at; not write, by which threads wake each other, too, and for that it never fails. */
-export const diskCalls: readonly string[] = [
-  ...["pwrite64", "pwritev", "fsync", "fdatasync", "msync", "ftruncate"],
-  ...["rename", "link", "unlink", "mkdir", "mknodat"],
-];
-
-/** Whether processes can be interrupted here. */
-export function canInterrupt(): boolean {
-  return spawnSync("strace", ["-f", "-q", "-o", "/dev/null", "-e", "trace=none", "true"]).status === 0;
+/** What the tracer wrote down. */
+export interface Change {
+  readonly at: number;
+  readonly harmed: boolean;
+  /** The program, the call and what it was about. */
+  readonly text: string;
 }
 
-/** The words that a program is started under, to be interrupted from its first call on; or only watched. */
-export function straceWords(log: string, interruption?: Interruption): readonly string[] {
-  const injected = interruption === undefined ? [] : ["-e", inject(interruption)];
-  return ["strace", "-f", "-q", "-o", log, ...injected, "-e", `trace=${callsOf(interruption)}`, "--"];
+/** Why processes cannot be interrupted here; undefined where they can. */
+export async function findHindrance(): Promise<string | undefined> {
+  if (process.arch !== "x64" || process.platform !== "linux") return "the tracer knows the calls of x86-64 alone";
+  if (process.geteuid?.() !== 0) return "it takes root";
+  const victim = spawn("sleep", ["60"], { stdio: "ignore" });
+  const tracer = new Tracer("/dev/null", "/");
+  const traced = await tracer.trace(victim.pid ?? 0);
+  victim.kill("SIGKILL");
+  await tracer.end();
+  return traced ? undefined : "processes cannot be traced here, or koffi is not installed";
 }
 
-/** Interrupts a process that runs already. */
-export class Interrupter {
-  readonly #strace: ChildProcess;
+export class Tracer {
+  readonly #process: ChildProcess;
   readonly #log: string;
+  readonly #ended: Promise<unknown>;
 
-  private constructor(strace: ChildProcess, log: string) {
-    this.#strace = strace;
+  /**
+   * @param log - a file of its own
+   * @param folder - where the files are that a disk can fail to take
+   * @param interruption - absent: nothing happens, the changes are written down
+   */
+  constructor(log: string, folder: string, interruption?: Interruption) {
+    const { at = 0, harm = "none" } = interruption ?? {};
+    const words = [program, log, folder, String(at), harm];
     this.#log = log;
+    this.#process = spawn(process.execPath, words, { stdio: ["pipe", "pipe", "ignore"] });
+    this.#process.stdin?.on("error", () => undefined);
+    this.#ended = once(this.#process, "exit");
   }
 
-  /** Resolves when the process is watched. @param interruption - absent: nothing happens, the calls are written down */
-  static async attach(pid: number, log: string, interruption?: Interruption): Promise<Interrupter> {
-    const words = ["-f", "-o", log, "-e", `trace=${callsOf(interruption)}`, "-p", String(pid)];
-    const injected = interruption === undefined ? [] : ["-e", inject(interruption)];
-    const strace = spawn("strace", [...injected, ...words], { stdio: ["ignore", "ignore", "pipe"] });
-    let said = "";
-    strace.stderr.on("data", (text: Buffer) => (said += text.toString()));
-    for (let tries = 0; tries < 500 && !/attached/.test(said) && strace.exitCode === null; tries++) await sleep(10);
-    return new Interrupter(strace, log);
+  /** Resolves once the process is traced. @returns whether it is */
+  async trace(pid: number): Promise<boolean> {
+    this.#process.stdin?.write(`${pid}\n`);
+    const { stdout } = this.#process;
+    if (stdout === null) return false;
+    return await Promise.race([once(stdout, "data").then(() => true), this.#ended.then(() => false)]);
   }
 
-  /** Lets the process go. @returns the calls that were seen, one a line */
-  async detach(): Promise<readonly string[]> {
-    if (this.#strace.exitCode === null && this.#strace.signalCode === null) {
-      const ended = once(this.#strace, "exit");
-      this.#strace.kill("SIGTERM");
-      const late = setTimeout(() => this.#strace.kill("SIGKILL"), patience);
-      await ended;
-      clearTimeout(late);
-    }
-    return readFileSync(this.#log, "latin1").split("\n");
+  /** Resolves when no change has been made for a while. */
+  async quiet(): Promise<void> {
+    for (let length = -1; length !== read(this.#log).length; await sleep(settling)) length = read(this.#log).length;
+  }
+
+  /** Lets everything go on that was traced. @returns the changes that were made, in their order */
+  async end(): Promise<readonly Change[]> {
+    this.#process.kill("SIGKILL");
+    await this.#ended;
+    return read(this.#log)
+      .split("\n")
+      .flatMap((line) => {
+        const [, at, harm, text = ""] = /^(\d+) (\S+) (.*)$/.exec(line) ?? [];
+        return at === undefined ? [] : [{ at: Number(at), harmed: harm !== "-", text }];
+      });
   }
 }
 
-/** Whether a line of strace's shows that it interfered. */
-export function wasHarmed(lines: readonly string[], { harm }: Interruption): boolean {
-  return lines.some((line) => (harm === "KILL" ? line.includes("killed by SIGKILL") : line.includes("(INJECTED)")));
-}
+/** As it was built, also where this is not. */
+const program: string = join(import.meta.dirname.replace(/(?:\/dist)?\/trials$/, "/dist/trials"), "tracer.js");
 
-/** strace counts a call only where it traces it. */
-function callsOf(interruption: Interruption | undefined): string {
-  return interruption?.call ?? changingCalls.map((call) => `?${call}`).join(",");
-}
-
-function inject({ call, at, harm }: Interruption): string {
-  return `inject=${call}:${harm === "KILL" ? "signal=KILL" : `error=${harm}`}:when=${at}`;
-}
-
-/** Milliseconds that strace has to let go of what it watches. */
-const patience = 5000;
+/** Milliseconds: what a command sets in motion behind its answer goes on by then. */
+const settling = 120;

@@ -1,41 +1,47 @@
 /**
- * A daemon that is put on trial: in folders of its own, started and killed as
- * often as the trial wants, and what can be seen of it from outside.
+ * A daemon that is put on trial: in folders and a network of its own, started
+ * and killed as often as the trial wants.
  *
  * @module
  */
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
-import { createHash } from "node:crypto";
 import { once } from "node:events";
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { type Client, connect } from "../src/client/main.ts";
-import { list, read, taps, tenders } from "./machine.ts";
+import type { Tracer } from "./interruption.ts";
+import { killProcess, processesWith, taps, tenders } from "./machine.ts";
+import type { Network } from "./network.ts";
+import { type Sight, see } from "./sight.ts";
 
-/** What must hold of a daemon whatever was done to it; texts, so that a difference can be read. */
-export interface Sight {
-  /** Unikernels, policies, block devices, and all files of these with their contents: what clients rely on, a line each. */
-  readonly kept: readonly string[];
-  /** What the machine holds that nothing of it accounts for. */
-  readonly orphans: readonly string[];
+/** Where the repository is, and the network that nobody else has meanwhile. */
+export interface Ground {
+  readonly top: string;
+  readonly network: Network;
 }
 
 export class Place {
   readonly folder: string = mkdtempSync(join(tmpdir(), "fulmar-trial-"));
-  readonly dbdir: string = join(this.folder, "db");
+  readonly dbdir: string;
   readonly tmpdir: string = join(this.folder, "run");
   readonly #top: string;
+  readonly #inside: readonly string[];
+  readonly #words: readonly string[];
   #daemon: ChildProcess | undefined;
-  #under = false;
   #log = "";
 
-  /** @param top - of the repository, with guest/ and dist/ */
-  constructor(top: string) {
+  /**
+   * @param words - of the daemon, besides the usual ones
+   * @param dbdir - the daemon's folder, where it is not to be a new one
+   */
+  constructor({ top, network }: Ground, words: readonly string[] = [], dbdir?: string) {
     this.#top = top;
+    this.#inside = network.words;
+    this.#words = words;
+    this.dbdir = dbdir ?? join(this.folder, "db");
     chmodSync(this.folder, 0o711);
-    mkdirSync(this.dbdir, { mode: 0o711 });
+    mkdirSync(this.dbdir, { mode: 0o711, recursive: true });
     // A double of solo5-spt: what is tried is the daemon, and a guest of it must do nothing but go on.
     writeFileSync(join(this.dbdir, "solo5-spt"), tender);
     chmodSync(join(this.dbdir, "solo5-spt"), 0o755);
@@ -46,10 +52,8 @@ export class Place {
     return this.#log;
   }
 
-  /** Of the daemon itself, whatever it was started under. */
   get pid(): number {
-    const { pid = 0 } = this.#daemon ?? {};
-    return this.#under ? (childOf(pid) ?? pid) : pid;
+    return this.#daemon?.pid ?? 0;
   }
 
   get isAlive(): boolean {
@@ -63,19 +67,23 @@ export class Place {
   /**
    * Starts the daemon.
    *
-   * @param before - words in front of its own: what it is run under
+   * @param tracer - traces it from its first call on
    * @returns whether it serves; false where it ended first
    */
-  async start(before: readonly string[] = []): Promise<boolean> {
-    const { dbdir, tmpdir: run } = this;
-    const words = ["--dbdir", dbdir, "--tmpdir", run, "--tenders", "spt", "--grace", "2", "-v"];
-    const [program = "", ...rest] = [...before, process.execPath, join(this.#top, "dist/bin/fulmard.js"), ...words];
-    const daemon = spawn(program, rest, { stdio: ["ignore", "pipe", "pipe"] });
+  async start(tracer?: Tracer): Promise<boolean> {
+    const words = [...this.#fulmard(), "--tenders", "spt", "--grace", "2", "-v", ...this.#words];
+    const daemon = this.#spawn(words);
     this.#daemon = daemon;
-    this.#under = before.length > 0;
-    daemon.stderr.setEncoding("utf8").on("data", (text: string) => (this.#log += text));
-    const ended = once(daemon, "exit").then(() => false);
-    return await Promise.race([once(daemon.stdout, "data").then(() => true), ended]);
+    return await this.#begin(daemon, tracer);
+  }
+
+  /** Runs `fulmard --stop-guests`. @returns whether it ended well */
+  async stopGuests(tracer?: Tracer): Promise<boolean> {
+    const command = this.#spawn([...this.#fulmard(), "--stop-guests", "--grace", "2"]);
+    const ended = once(command, "exit");
+    await this.#begin(command, tracer);
+    await ended;
+    return command.exitCode === 0;
   }
 
   async kill(signal: "SIGKILL" | "SIGTERM"): Promise<void> {
@@ -83,9 +91,16 @@ export class Place {
     if (daemon === undefined || !this.isAlive) return;
     const ended = once(daemon, "exit");
     const late = setTimeout(() => daemon.kill("SIGKILL"), patience);
-    process.kill(this.pid, signal);
+    daemon.kill(signal);
     await ended;
     clearTimeout(late);
+  }
+
+  /** Ends everything that runs, as the host's end does, with what was in its memory. */
+  async powerOff(): Promise<void> {
+    await this.kill("SIGKILL");
+    this.#clear();
+    rmSync(this.tmpdir, { recursive: true, force: true });
   }
 
   client(): Promise<Client> {
@@ -97,106 +112,68 @@ export class Place {
     return tenders(this.dbdir).find(([, words]) => words.includes(` --name=${label} `))?.[0];
   }
 
-  /** Waits until nothing moves any more, and tells what there is then. */
-  async see(): Promise<Sight> {
-    let last = await this.#look();
-    for (let tries = 0; tries < mostLooks; tries++) {
-      await sleep(lookInterval);
-      const next = await this.#look();
-      const settled = next.orphans.length === 0 && JSON.stringify(next) === JSON.stringify(last);
-      if (settled) return next;
-      last = next;
+  /** Waits until nothing moves any more, and tells what there is then. @param more - further lines of what is kept */
+  async see(more: () => Promise<readonly string[]> = async () => []): Promise<Sight> {
+    const client = await this.client();
+    try {
+      return await see({ dbdir: this.dbdir, tmpdir: this.tmpdir, inside: this.#inside }, client, more);
+    } finally {
+      await client.close();
     }
-    return last;
   }
 
   /** Ends everything that was started here, and removes the folder. */
   async close(): Promise<void> {
     await this.kill("SIGKILL");
-    for (const [pid] of this.#processes()) killProcess(pid);
-    for (const tap of taps()) spawnSync("ip", ["link", "delete", tap]);
+    this.#clear();
     rmSync(this.folder, { recursive: true, force: true });
   }
 
-  async #look(): Promise<Sight> {
-    const client = await this.client();
-    const unikernels = await client.info();
-    const blocks = await client.blocks.list();
-    const policies = (await client.policies()).filter(({ path }) => path !== "");
-    const kept = [
-      ...unikernels.map(({ name, memory, digest, arguments: words = [], blocks: attached, bridges }) => {
-        const devices = [...attached, ...bridges].map(({ hostDevice }) => hostDevice);
-        return `unikernel ${name} ${memory} MB ${digest.slice(0, 8)} ${words.join(" ")} ${devices.join(" ")}`;
-      }),
-      ...policies.map((policy) => `policy ${JSON.stringify(policy)}`),
-      ...blocks.map(({ name, size, active }) => `block ${name} ${size} MB ${active ? "used" : "free"}`),
-      ...readAll(join(this.dbdir, "block")).map(({ file, digest }) => `content ${file} ${digest}`),
-    ];
-    const running = unikernels.filter(({ started }) => started !== undefined);
-    const tapped = running.reduce((sum, { bridges }) => sum + bridges.length, 0);
-    const digests = new Set(unikernels.map(({ digest }) => digest));
-    await client.close();
-    return { kept, orphans: this.#orphans(running.length, tapped, digests) };
+  #clear(): void {
+    for (const folder of [this.folder, this.dbdir]) for (const [pid] of processesWith(folder)) killProcess(pid);
+    for (const tap of taps(this.#inside)) {
+      const [program = "", ...words] = [...this.#inside, "ip", "link", "delete", tap];
+      spawnSync(program, words);
+    }
   }
 
-  #orphans(running: number, tapped: number, digests: ReadonlySet<string>): readonly string[] {
-    const counts = [
-      ["tenders", tenders(this.dbdir).length, running],
-      ["consoles", list(join(this.tmpdir, "fifo")).length, running],
-      ["records", list(join(this.tmpdir, "guest")).filter((file) => file.endsWith(".guest")).length, running],
-      ["taps", taps().length, tapped],
-    ] as const;
-    const images = list(join(this.dbdir, "images"));
-    return [
-      ...counts.flatMap(([what, there, wanted]) => (there === wanted ? [] : [`${there} ${what}, not ${wanted}`])),
-      ...images.filter((file) => !digests.has(file)).map((file) => `image ${file}`),
-      ...[...digests].filter((digest) => !images.includes(digest)).map((digest) => `no image ${digest}`),
-    ];
+  #fulmard(): readonly string[] {
+    const program = join(this.#top, "dist/bin/fulmard.js");
+    return [process.execPath, program, "--dbdir", this.dbdir, "--tmpdir", this.tmpdir];
   }
 
-  #processes(): readonly (readonly [number, string])[] {
-    return list("/proc").flatMap((pid) => {
-      const words =
-        /^\d+$/.test(pid) && Number(pid) !== process.pid ? read(`/proc/${pid}/cmdline`).replaceAll("\0", " ") : "";
-      return words.includes(this.folder) ? [[Number(pid), words] as const] : [];
-    });
+  /** It waits to be told to begin. */
+  #spawn(words: readonly string[]): ChildProcess {
+    const [program = "", ...rest] = [...this.#inside, "sh", "-c", gate, "gate", ...words];
+    const child = spawn(program, rest, { stdio: ["pipe", "pipe", "pipe"] });
+    child.stderr.setEncoding("utf8").on("data", (text: string) => (this.#log += text));
+    child.stdin.on("error", () => undefined);
+    return child;
+  }
+
+  /** @returns whether it said something then */
+  async #begin(child: ChildProcess, tracer: Tracer | undefined): Promise<boolean> {
+    const { stdout, stdin } = child;
+    if (stdout === null) return false;
+    const ended = once(child, "exit").then(() => false);
+    const waits = await Promise.race([once(stdout, "data").then(() => true), ended]);
+    if (!waits) return false;
+    if (tracer !== undefined && !(await tracer.trace(child.pid ?? 0))) throw new Error("it cannot be traced");
+    const speaks = once(stdout, "data").then(() => true);
+    stdin?.end("\n");
+    return await Promise.race([speaks, ended]);
   }
 }
 
-function readAll(folder: string): readonly { readonly file: string; readonly digest: string }[] {
-  return list(folder)
-    .filter((file) => statSync(join(folder, file)).isFile())
-    .sort()
-    .map((file) => ({
-      file,
-      digest: createHash("sha256")
-        .update(readFileSync(join(folder, file)))
-        .digest("hex")
-        .slice(0, 8),
-    }));
-}
+/** Keeps the pid: what is run becomes it. */
+const gate = 'echo && read -r _ && exec "$@"';
 
-function childOf(pid: number): number | undefined {
-  return Number.parseInt(read(`/proc/${pid}/task/${pid}/children`), 10) || undefined;
-}
-
-function killProcess(pid: number): void {
-  try {
-    process.kill(pid, "SIGKILL");
-  } catch {
-    // It has ended since.
-  }
-}
-
+/** Nothing that it starts, and nothing that it writes, is to be interrupted. */
 const tender = `#!/bin/sh
 if [ "$1" = --version ]; then echo "double of solo5-spt"; echo "ABI version 2"; exit 0; fi
 case "$*" in *" bad"*) exit 1;; esac
-while :; do sleep 2; done
+while :; do read -r _ <&1; done
 `;
 
 /** Milliseconds that a daemon has to end. */
 const patience = 20_000;
-
-/** Milliseconds between two looks, and how many: what is under way after a start takes a second or two. */
-const lookInterval = 150;
-const mostLooks = 60;

@@ -4,7 +4,6 @@
  *
  * @module
  */
-import { setTimeout as sleep } from "node:timers/promises";
 import type { SettingsOptions } from "../src/client/main.ts";
 import { DeviceMoves, deviceLabels } from "./soak_devices.ts";
 import { tenderOf } from "./soak_look.ts";
@@ -138,14 +137,10 @@ export class Moves {
     return {
       what: `info of ${name}`,
       act: async (client) => {
-        for (let tries = 1; ; tries++) {
-          const [there] = await client.info(label);
-          const now = this.#guestOf(label);
-          if (!isSettled(before) || before[0] !== now[0] || (there !== undefined) === (before[0] !== undefined)) return;
-          // What a starting daemon has to start is told of once its image has been looked at.
-          if (tries < looks) await sleep(lookInterval);
-          else return this.#scene.fault(`unikernel ${name} is ${there ? "there" : "not there"}, and must not be so`);
-        }
+        const [there] = await client.info(label);
+        const now = this.#guestOf(label);
+        if (!isSettled(before) || before[0] !== now[0] || (there !== undefined) === (before[0] !== undefined)) return;
+        this.#scene.fault(`unikernel ${name} is ${there ? "there" : "not there"}, and must not be so`);
       },
     };
   }
@@ -230,7 +225,3 @@ function repeat<T>(times: number, one: T): readonly T[] {
 
 /** So few that they collide. */
 const labels: readonly string[] = ["a", "b", "c", "d"];
-
-/** Looks at whether a unikernel is there, and milliseconds between them. */
-const looks = 25;
-const lookInterval = 200;

@@ -1,143 +1,106 @@
 /**
- * One step, interrupted again and again: at each call that it makes, from the
- * first to the one after its last.
+ * One step, interrupted at one of the changes that it makes.
  *
  * What was answered binds: done, and the next daemon has it; refused, and it has
  * not. Without an answer either is right, and nothing in between is.
  *
  * @module
  */
-import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { FulmarError } from "../src/client/main.ts";
-import {
-  changingCalls,
-  diskCalls,
-  type Harm,
-  Interrupter,
-  type Interruption,
-  straceWords,
-  wasHarmed,
-} from "./interruption.ts";
-import { Place, type Sight } from "./place.ts";
+import { type Change, type Interruption, Tracer } from "./interruption.ts";
+import { tenders } from "./machine.ts";
+import { type Ground, Place } from "./place.ts";
+import type { Sight } from "./sight.ts";
 import { bystander, prepareAll, type Step } from "./steps.ts";
 
-/** What came of one step under one kind of harm. */
-export interface Row {
-  readonly step: string;
-  readonly harm: Harm;
-  readonly interruptions: number;
-  readonly done: number;
-  readonly refused: number;
-  readonly unstored: number;
-  readonly unanswered: number;
+/** Unstored: done, and said to be not on the disk yet. */
+export type Answer = "done" | "refused" | "unstored" | "unanswered";
+
+/** What came of one interruption. */
+export interface Outcome {
+  /** Which change it was; absent: the step makes fewer. */
+  readonly change?: string;
+  readonly answer: Answer;
   /** Where what was found contradicts what was answered. */
   readonly faults: readonly string[];
 }
 
-/** Unstored: done, and said to be not on the disk yet. */
-type Answer = "done" | "refused" | "unstored" | "unanswered";
-
 /** What a step leaves when nothing interferes. */
-interface Expected {
+export interface Expected {
   readonly before: Sight;
   readonly after: Sight;
-  /** The changing calls that it makes. */
-  readonly calls: readonly string[];
-}
-
-/** What is done to a step. */
-export interface Trial {
-  readonly harm: Harm;
-  /** Of the calls that it makes, those at which it is done; absent: all that may matter. */
-  readonly calls?: readonly string[];
-  /** Interruptions at one kind of call, at most. */
-  readonly most: number;
-  readonly report?: (text: string) => void;
-}
-
-export async function tryStep(top: string, step: Step, trial: Trial): Promise<Row> {
-  const { harm, most, report = () => undefined, calls = harm === "KILL" ? changingCalls : diskCalls } = trial;
-  const expected = await rehearse(top, step);
-  const counts = { done: 0, refused: 0, unstored: 0, unanswered: 0 };
-  const faults: string[] = [];
-  let interruptions = 0;
-  for (const call of calls.filter((one) => expected.calls.includes(one))) {
-    for (let at = 1; at <= most; at++) {
-      const outcome = await interrupt(top, step, { call, at, harm }, expected);
-      if (!outcome.harmed) break;
-      interruptions += 1;
-      counts[outcome.answer] += 1;
-      const where = `${step.name}, ${harm} at ${call} ${at}, ${outcome.answer}`;
-      faults.push(...outcome.faults.map((fault) => `${where}: ${fault}`));
-    }
-  }
-  for (const fault of faults) report(fault);
-  report(`${step.name} ${harm}: ${interruptions} interruptions, ${faults.length} faults`);
-  return { step: step.name, harm, interruptions, ...counts, faults };
-}
-
-/** The rows for people, as Markdown. */
-export function printTable(rows: readonly Row[]): string {
-  const lines = rows.map(({ step, harm, interruptions, done, refused, unstored, unanswered, faults }) => {
-    return `| ${step} | ${harm} | ${interruptions} | ${done} | ${refused} | ${unstored} | ${unanswered} | ${faults.length} |\n`;
-  });
-  const head =
-    "| step | harm | interruptions | done | refused | not on disk | unanswered | faults |\n|---|---|---|---|---|---|---|---|\n";
-  return head + lines.join("");
+  /** In their order; those that are made at once come in any. */
+  readonly changes: readonly Change[];
 }
 
 /** Without interference: what is seen before and after, each time by a new daemon. */
-async function rehearse(top: string, step: Step): Promise<Expected> {
-  return await inPlace(top, async (place) => {
+export async function rehearse(ground: Ground, step: Step): Promise<Expected> {
+  return await inPlace(ground, step, async (place) => {
     await begin(place, step);
-    const before = await seenByNext(place);
-    const { lines } = await perform(place, step);
-    const calls = new Set(lines.flatMap((line) => /^\d+ +(\w+)\(/.exec(line)?.[1] ?? []));
-    return { before, after: await seenByNext(place), calls: [...calls] };
+    const before = await seenByNext(place, step);
+    const { changes } = await perform(place, step);
+    return { before, after: await seenByNext(place, step), changes };
   });
 }
 
-async function interrupt(
-  top: string,
+/** @param expected - what `rehearse` told */
+export async function interrupt(
+  ground: Ground,
   step: Step,
   interruption: Interruption,
   expected: Expected,
-): Promise<{ readonly harmed: boolean; readonly answer: Answer; readonly faults: readonly string[] }> {
-  return await inPlace(top, async (place) => {
+): Promise<Outcome> {
+  return await inPlace(ground, step, async (place) => {
     await begin(place, step);
     const witness = place.tenderOf("bystander");
-    const { answer, lines } = await perform(place, step, interruption);
-    const harmed = wasHarmed(lines, interruption);
-    const found = await seenByNext(place);
-    const faults = judge(answer, found, expected, place.log.includes(killedGuest));
-    const kept = place.tenderOf("bystander") === witness ? [] : [`${bystander} was stopped`];
-    const bugs = place.log.includes('"msg":"bug"') ? ["the daemon says that it has a bug"] : [];
-    return { harmed, answer, faults: [...faults, ...kept, ...bugs] };
+    const { answer, changes, left } = await perform(place, step, interruption);
+    const change = changes.find(({ harmed }) => harmed)?.text.replaceAll(place.folder, "");
+    const common = { answer, ...(change === undefined ? {} : { change }) };
+    try {
+      const found = await seenByNext(place, step);
+      const faults = judge(answer, found, expected, { early: step.early, ended: place.log.includes(killedGuest) });
+      const undisturbed = step.stopsAll === true || place.tenderOf("bystander") === witness;
+      const bugs = place.log.includes('"msg":"bug"') ? ["the daemon says that it has a bug"] : [];
+      const damage = place.log.includes("audit log is not as it was left") ? ["the audit log is damaged"] : [];
+      const others = undisturbed ? [] : [`${bystander} was stopped`];
+      return { ...common, faults: [...faults, ...left, ...others, ...bugs, ...damage] };
+    } catch (error) {
+      return { ...common, faults: [error instanceof Error ? error.message : String(error)] };
+    }
   });
 }
 
-/** Carries the step out, watched or interrupted. @returns what was answered, and the calls that were seen */
-async function perform(
-  place: Place,
-  { act }: Step,
-  interruption?: Interruption,
-): Promise<{ readonly answer: Answer; readonly lines: readonly string[] }> {
-  const log = join(place.folder, "calls");
-  if (act === undefined) {
-    await place.kill("SIGKILL");
-    const serves = await place.start(straceWords(log, interruption));
-    await sleep(settling);
-    return { answer: serves ? "done" : "unanswered", lines: readFileSync(log, "latin1").split("\n") };
+interface Performed {
+  readonly answer: Answer;
+  readonly changes: readonly Change[];
+  /** What should not be there once it is done. */
+  readonly left: readonly string[];
+}
+
+/** Carries the step out, traced or interrupted. */
+async function perform(place: Place, step: Step, interruption?: Interruption): Promise<Performed> {
+  const tracer = new Tracer(join(place.folder, "changes"), place.folder, interruption);
+  const answer = await carryOut(place, step, tracer);
+  await tracer.quiet();
+  const changes = await tracer.end();
+  const many = step.leavesNone === true && answer === "done" ? tenders(place.dbdir).length : 0;
+  return { answer, changes, left: many === 0 ? [] : [`${many} guests still ran`] };
+}
+
+async function carryOut(place: Place, { act }: Step, tracer: Tracer): Promise<Answer> {
+  if (typeof act === "function") {
+    if (!(await tracer.trace(place.pid))) throw new Error("the daemon cannot be traced");
+    return await answered(place, act(await place.client(), place));
   }
-  const watch = await Interrupter.attach(place.pid, log, interruption);
-  const answer = await answered(place, act(await place.client(), place));
-  await sleep(settling);
-  return { answer, lines: await watch.detach() };
+  await (act.guests === "run" ? place.kill("SIGKILL") : place.powerOff());
+  const done = await (act.starts === "daemon" ? place.start(tracer) : place.stopGuests(tracer));
+  return done ? "done" : "unanswered";
 }
 
 async function begin(place: Place, step: Step): Promise<void> {
+  await step.furnish?.(place);
   if (!(await place.start())) throw new Error(`no daemon: ${place.log}`);
   const client = await place.client();
   await prepareAll(client, place);
@@ -146,10 +109,10 @@ async function begin(place: Place, step: Step): Promise<void> {
 }
 
 /** What a daemon that follows a killed one finds and keeps. */
-async function seenByNext(place: Place): Promise<Sight> {
+async function seenByNext(place: Place, { look = async () => [] }: Step): Promise<Sight> {
   await place.kill("SIGKILL");
   if (!(await place.start())) throw new Error(`no daemon after the interruption: ${place.log.slice(-2000)}`);
-  return place.see();
+  return await place.see(() => look(place));
 }
 
 async function answered(place: Place, act: Promise<void>): Promise<Answer> {
@@ -158,7 +121,7 @@ async function answered(place: Place, act: Promise<void>): Promise<Answer> {
   const answer = act.then((): Answer => "done", answerOf);
   const first = await Promise.race([answer, patience]);
   late.abort();
-  if (first === "unanswered" && !(await serves(place)) && place.isAlive)
+  if (first === "unanswered" && place.isAlive && !(await serves(place)))
     throw new Error(`the daemon hangs: ${place.log.slice(-2000)}`);
   return first;
 }
@@ -168,18 +131,30 @@ function answerOf(error: unknown): Answer {
   return error.message.includes("the disk did not take it") ? "unstored" : "refused";
 }
 
+/** One that was killed just now does not either. */
 async function serves(place: Place): Promise<boolean> {
   const client = await place.client();
   const told = client.info().then(
     () => true,
-    () => sleep(settling, false),
+    async () => {
+      await sleep(dying);
+      return !place.isAlive;
+    },
   );
   return Promise.race([told, sleep(longest, false)]);
 }
 
-/** @param ended - whether it was the guest itself that was killed: then it is gone, as after any signal */
-function judge(answer: Answer, found: Sight, { before, after }: Expected, ended: boolean): readonly string[] {
-  const allowed = answer === "done" ? [after] : answer === "refused" ? [before] : [before, after];
+interface Leeway {
+  /** Of the step. */
+  readonly early: RegExp | undefined;
+  /** Whether it was the guest itself that was killed: then it is gone, as after any signal. */
+  readonly ended: boolean;
+}
+
+function judge(answer: Answer, found: Sight, { before, after }: Expected, { early, ended }: Leeway): readonly string[] {
+  const between =
+    early === undefined ? [] : [{ kept: [...before.kept, ...after.kept.filter((line) => early.test(line))] }];
+  const allowed = answer === "done" ? [after] : answer === "refused" ? [before] : [before, after, ...between];
   const right = allowed.some(
     ({ kept }) => isSame(kept, found.kept) || (ended && isSame(withoutGuest(kept), found.kept)),
   );
@@ -187,15 +162,17 @@ function judge(answer: Answer, found: Sight, { before, after }: Expected, ended:
 }
 
 function isSame(a: readonly string[], b: readonly string[]): boolean {
-  return JSON.stringify(a) === JSON.stringify(b);
+  return JSON.stringify(a.toSorted()) === JSON.stringify(b.toSorted());
 }
 
 function withoutGuest(kept: readonly string[]): readonly string[] {
-  return kept.filter((line) => !line.startsWith("unikernel alice:vm ")).map((line) => line.replace(/ used$/, " free"));
+  return kept
+    .filter((line) => !/^unikernel alice:(?:bob:)?vm /.test(line))
+    .map((line) => line.replace(/ used$/, " free"));
 }
 
-async function inPlace<T>(top: string, work: (place: Place) => Promise<T>): Promise<T> {
-  const place = new Place(top);
+async function inPlace<T>(ground: Ground, step: Step, work: (place: Place) => Promise<T>): Promise<T> {
+  const place = new Place(ground, step.words);
   try {
     return await work(place);
   } finally {
@@ -206,8 +183,8 @@ async function inPlace<T>(top: string, work: (place: Place) => Promise<T>): Prom
 /** What the log says of a guest that was killed. */
 const killedGuest = '"happening":{"kind":"ended","status":{"kind":"signalled","signal":9}';
 
-/** Milliseconds: what a command sets in motion behind its answer has happened by then. */
-const settling = 300;
+/** Milliseconds until a process that was killed is gone. */
+const dying = 300;
 
 /** Milliseconds for an answer: longer than a guest has to end. */
 const longest = 15_000;

@@ -35,7 +35,12 @@ export interface Stored {
   }[];
   /** Of policies that went; paths begin at the root. */
   readonly past?: readonly Memory[];
-  readonly unikernels: readonly { readonly name: Name; readonly record: StoredUnikernel }[];
+  /** `macs`: as in `Prepared`; absent: it has no bridge. */
+  readonly unikernels: readonly {
+    readonly name: Name;
+    readonly record: StoredUnikernel;
+    readonly macs?: readonly Uint8Array[];
+  }[];
   /** What the host charges for tenders, where it does. */
   readonly overheads?: State["overheads"];
   /** Found in the block directory; sizes in MB. */
@@ -95,12 +100,12 @@ export function boot(
   const holds: Effect[] = [];
   const before: Effect[] = [];
   const effects: Effect[] = [];
-  for (const { name, record } of inOrder) {
+  for (const { name, record, macs = [] } of inOrder) {
     const guest = guests.get(printName(name));
     guests.delete(printName(name));
     holds.push({ kind: "hold-image", digest: record.digest });
     const fate = fateOf(record, guest);
-    state = fate.kind === "start" ? prepare(state, name, record) : resume(state, name, fate.incarnation, guest);
+    state = fate.kind === "start" ? prepare(state, name, record, macs) : resume(state, name, fate.incarnation, guest);
     const { counter: number } = state;
     if (fate.kind === "adopt") before.push({ kind: "adopt", name, run: number });
     else if (fate.kind === "start") {
@@ -150,9 +155,9 @@ function reserve(host: Policy, { policies, past = [], blocks }: Stored): Resourc
   return resources;
 }
 
-function prepare(state: State, name: Name, { config, digest }: StoredUnikernel): State {
+function prepare(state: State, name: Name, { config, digest }: StoredUnikernel, macs: readonly Uint8Array[]): State {
   const job = state.counter + 1;
-  const change = { job, config, image: { kind: "stored", digest }, grants: [] } as const;
+  const change = { job, config, image: { kind: "stored", digest }, grants: [], macs } as const;
   return enter({ ...state, counter: job }, name, expectedOf(state, config), {
     phase: { kind: "preparing" },
     failures: 0,

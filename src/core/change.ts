@@ -5,15 +5,15 @@
  *
  * @module
  */
+import { attach } from "./attach.ts";
 import type { Health } from "./health.ts";
 import { claimMacs } from "./macs.ts";
 import { checkDevices } from "./manifest.ts";
-import { type Name, parseLabel } from "./name.ts";
+import type { Name } from "./name.ts";
 import type { Refusal } from "./refusal.ts";
 import { findUnikernel, insertUnikernel, putUnikernel, removeUnikernel } from "./resources.ts";
 import { err, ok, type Result, unreachable } from "./result.ts";
 import type {
-  Attached,
   Change,
   ClientId,
   Effect,
@@ -39,7 +39,7 @@ import {
   wait,
 } from "./transition.ts";
 import type { GrantChange } from "./trie.ts";
-import { hostBridge, hostDevice, type UnikernelConfig } from "./unikernel.ts";
+import type { UnikernelConfig } from "./unikernel.ts";
 
 type Of<K extends Event["kind"]> = Extract<Event, { kind: K }>;
 
@@ -213,20 +213,5 @@ function dropped(state: State, name: Name): State {
 
 /** Brings the settings, the image and what the host found together. */
 function incarnate(name: Name, { config }: Change, { digest, manifest, tender, macs }: Prepared): Incarnation {
-  const devices = manifest.devices.flatMap(({ name: device, type }): readonly Attached[] => {
-    if (type === "net") {
-      const index = config.bridges.findIndex(({ netif }) => netif === device);
-      const bridge = config.bridges[index];
-      const mac = macs[index];
-      return bridge && mac ? [{ kind: "net", device, bridge: hostBridge(bridge), mac }] : [];
-    }
-    const block = config.blocks.find((given) => given.name === device);
-    if (block === undefined) return [];
-    const label = parseLabel(hostDevice(block));
-    if (!label.ok) return [];
-    const { sectorSize } = block;
-    const at = { kind: "block", device, name: { path: name.path, label: label.value } } as const;
-    return [sectorSize === undefined ? at : { ...at, sectorSize }];
-  });
-  return { config, digest, tender, devices };
+  return { config, digest, tender, devices: attach(name, config, manifest.devices, macs) };
 }

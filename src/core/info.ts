@@ -6,21 +6,26 @@
  *
  * @module
  */
+import { attach, devicesOf } from "./attach.ts";
 import type { BlockState, InfoForm, Named, Success, UnikernelStatus } from "./command.ts";
 import { type Name, relativeTo } from "./name.ts";
 import type { Policy } from "./policy.ts";
 import { findBlock, findUnikernel, listBlocks, listPolicies, listUnikernels } from "./resources.ts";
-import type { Incarnation, Phase, State, Unikernel } from "./state.ts";
+import type { Attached, Change, Incarnation, Phase, State, Unikernel } from "./state.ts";
 import type { BlockInfo, BridgeInfo, UnikernelInfo } from "./unikernel.ts";
 
 export function unikernelInfo(state: State, name: Name, form: InfoForm): Success {
-  return { kind: "unikernels", form, unikernels: tellEach(state, name, (unikernel) => describeOne(state, unikernel)) };
+  return {
+    kind: "unikernels",
+    form,
+    unikernels: tellEach(state, name, (unikernel, own) => describeOne(state, own, unikernel)),
+  };
 }
 
 export function unikernelStatus(state: State, name: Name): Success {
-  const unikernels = tellEach(state, name, (unikernel): UnikernelStatus | undefined => {
+  const unikernels = tellEach(state, name, (unikernel, own): UnikernelStatus | undefined => {
     const { phase, failures, lastExit } = unikernel;
-    const info = describeOne(state, unikernel);
+    const info = describeOne(state, own, unikernel);
     if (info === undefined) return undefined;
     const status = { info, phase: phaseOf(phase), failures };
     return lastExit === undefined ? status : { ...status, lastExit };
@@ -41,14 +46,18 @@ function phaseOf(phase: Phase): UnikernelStatus["phase"] {
 }
 
 /** What is told of one unikernel, or of all at and below a path. */
-function tellEach<T>(state: State, name: Name, tell: (unikernel: Unikernel) => T | undefined): readonly Named<T>[] {
+function tellEach<T>(
+  state: State,
+  name: Name,
+  tell: (unikernel: Unikernel, name: Name) => T | undefined,
+): readonly Named<T>[] {
   if (name.label !== undefined) {
     const unikernel = findUnikernel(state.resources, name)?.unikernel;
-    const value = unikernel && tell(unikernel);
+    const value = unikernel && tell(unikernel, name);
     return value === undefined ? [] : [{ name, value }];
   }
   return listUnikernels(state.resources, name.path).flatMap((entry): Named<T>[] => {
-    const value = tell(entry.value.unikernel);
+    const value = tell(entry.value.unikernel, entry.name);
     return value === undefined ? [] : [{ name: relativeTo(name.path, entry.name), value }];
   });
 }
@@ -73,16 +82,23 @@ export function blockInfo(state: State, name: Name): Success {
   return { kind: "block-devices", devices };
 }
 
-/** One that nothing was started for yet is not told of. */
-function describeOne(state: State, { current, started }: Unikernel): UnikernelInfo | undefined {
-  if (current === undefined) return undefined;
-  const { config, digest } = current;
+/** One that a client has asked for and nothing was started for yet is not told of. */
+function describeOne(state: State, name: Name, { current, change, started }: Unikernel): UnikernelInfo | undefined {
+  const told = current ?? (change && storedAs(name, change));
+  if (told === undefined) return undefined;
+  const { config, digest, devices } = told;
   const { addName: _, blocks: __, bridges: ___, ...same } = config;
-  const info = { ...same, digest, blocks: blocksOf(state, current), bridges: bridgesOf(current) };
+  const info = { ...same, digest, blocks: blocksOf(state, devices), bridges: bridgesOf(devices) };
   return started === undefined ? info : { ...info, started };
 }
 
-function blocksOf(state: State, { devices }: Incarnation): readonly BlockInfo[] {
+/** What is stored and still to be looked at, at a start of the daemon. */
+function storedAs(name: Name, { config, image, macs }: Change): Omit<Incarnation, "tender"> | undefined {
+  if (image.kind !== "stored" || macs === undefined) return undefined;
+  return { config, digest: image.digest, devices: attach(name, config, devicesOf(config), macs) };
+}
+
+function blocksOf(state: State, devices: readonly Attached[]): readonly BlockInfo[] {
   return devices.flatMap((device) => {
     if (device.kind !== "block") return [];
     const { name, sectorSize = defaultSectorSize } = device;
@@ -91,7 +107,7 @@ function blocksOf(state: State, { devices }: Incarnation): readonly BlockInfo[] 
   });
 }
 
-function bridgesOf({ devices }: Incarnation): readonly BridgeInfo[] {
+function bridgesOf(devices: readonly Attached[]): readonly BridgeInfo[] {
   return devices.flatMap((device) => {
     if (device.kind !== "net") return [];
     return [{ unikernelDevice: device.device, hostDevice: device.bridge, mac: device.mac }];

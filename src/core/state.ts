@@ -136,6 +136,8 @@ export interface Change {
   /** The policies that its chain brought, taken back should it be refused. */
   readonly grants: readonly GrantChange[];
   readonly health?: Health;
+  /** At a start of the daemon, as in `Prepared`: what is stored is told of before its image is looked at. */
+  readonly macs?: readonly Uint8Array[];
 }
 
 /** What the host found out about an image and the tender for it. */

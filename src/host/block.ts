@@ -7,7 +7,7 @@
  * @module
  */
 import { constants, existsSync } from "node:fs";
-import { lstat, mkdir, open, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { lstat, open, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { getegid, geteuid } from "node:process";
 import { pipeline } from "node:stream";
@@ -15,7 +15,7 @@ import { createDeflate } from "node:zlib";
 import { type Name, parseName, printName } from "../core/name.ts";
 import { err, ok, type Result } from "../core/result.ts";
 import { fileName, isHashed, isNameFile, nameFile, parseFileName } from "./file_name.ts";
-import { attempt, type IoError, isTemporary, removeWhole, writeWhole } from "./io.ts";
+import { attempt, type IoError, isTemporary, makeFolder, removeWhole, writeWhole } from "./io.ts";
 import { type FolderSpace, readFolderSpace } from "./proc.ts";
 import { pieceSize, receive, type StreamError, type StreamOptions } from "./stream.ts";
 
@@ -37,7 +37,7 @@ export interface BlockListing {
 export function listBlocks(dbdir: string): Promise<Result<BlockListing, IoError>> {
   const path = folder(dbdir);
   return attempt("list", path, async () => {
-    await mkdir(path, { recursive: true, mode: 0o711 });
+    await makeFolder(path, 0o711);
     const files = await readdir(path);
     for (const file of files.filter(isTemporary)) await rm(join(path, file));
     const devices: BlockDevice[] = [];

@@ -86,9 +86,14 @@ export class UidPool {
 
   /** Takes the uid of a guest that an earlier daemon started; false if it is not one of ours, or taken. */
   claim(uid: number): boolean {
-    if (uid < this.#base || uid >= this.#base + this.#size || this.#taken.has(uid)) return false;
+    if (!this.has(uid) || this.#taken.has(uid)) return false;
     this.#taken.add(uid);
     return true;
+  }
+
+  /** Whether it is one of these, taken or not. */
+  has(uid: number): boolean {
+    return uid >= this.#base && uid < this.#base + this.#size;
   }
 
   release(uid: number): void {

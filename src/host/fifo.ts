@@ -8,13 +8,13 @@
  * @module
  */
 import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
-import { mkdir, readdir, rm } from "node:fs/promises";
+import { readdir, rm } from "node:fs/promises";
 import { Socket } from "node:net";
 import { join } from "node:path";
 import type { Name } from "../core/name.ts";
 import { err, ok, type Result } from "../core/result.ts";
 import { fileName } from "./file_name.ts";
-import { attempt, errnoOf, type IoError } from "./io.ts";
+import { attempt, errnoOf, type IoError, makeFolder } from "./io.ts";
 import { type RunError, run } from "./run.ts";
 
 export type ConsoleError =
@@ -41,7 +41,7 @@ export async function openConsole(
   onData: (bytes: Uint8Array) => void,
 ): Promise<Result<ConsoleInput, ConsoleError>> {
   const path = join(folder, fileName(name));
-  const made = await attempt("create", folder, () => mkdir(folder, { recursive: true, mode: 0o700 }));
+  const made = await attempt("create", folder, () => makeFolder(folder, 0o700));
   if (!made.ok) return made;
   let opened = await openFifo(path);
   if (!opened.ok && opened.error.kind === "io-failed" && opened.error.code === "ENOENT") {
@@ -61,7 +61,7 @@ export async function removeConsole(folder: string, name: Name): Promise<void> {
 export function removeConsoles(folder: string, kept: readonly Name[]): Promise<Result<void, IoError>> {
   const files = new Set(kept.map(fileName));
   return attempt("sweep", folder, async () => {
-    await mkdir(folder, { recursive: true, mode: 0o700 });
+    await makeFolder(folder, 0o700);
     for (const file of await readdir(folder)) {
       if (!files.has(file)) await rm(join(folder, file), { force: true, recursive: true });
     }

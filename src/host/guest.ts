@@ -6,7 +6,7 @@
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync, openSync, readdirSync, readFileSync, statSync } from "node:fs";
-import { mkdir } from "node:fs/promises";
+
 import type { Name } from "../core/name.ts";
 import type { ExitStatus } from "../core/restart.ts";
 import { err, ok, type Result } from "../core/result.ts";
@@ -22,7 +22,7 @@ import {
   readTime,
   writeRecord,
 } from "./guest_files.ts";
-import { attempt, errnoOf, type IoError } from "./io.ts";
+import { attempt, errnoOf, type IoError, makeFolder } from "./io.ts";
 import { isAlive, isPidTaken, kill, type ProcessIdentity, processState, takesTermination } from "./proc.ts";
 import { shim } from "./shim.ts";
 
@@ -81,7 +81,7 @@ export async function startGuest(start: GuestStart): Promise<Result<Guest, Guest
   const { name, fifo, runDir, note } = start;
   const files = filesOf(runDir, name);
   const prepared = await attempt("record", files.guest, async () => {
-    await mkdir(runDir, { recursive: true, mode: 0o700 });
+    await makeFolder(runDir, 0o700);
     statSync(fifo);
     writeRecord(files, { name, note });
   });
@@ -116,7 +116,7 @@ function spawnShim(start: GuestStart, files: GuestFiles): ChildProcess {
 /** All guests that an earlier daemon started and nobody forgot. */
 export function adoptGuests(runDir: string): Promise<Result<readonly Adopted[], IoError>> {
   return attempt("read", runDir, async () => {
-    await mkdir(runDir, { recursive: true, mode: 0o700 });
+    await makeFolder(runDir, 0o700);
     return listRecords(runDir).map((record) => adopt(runDir, record));
   });
 }

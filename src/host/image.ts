@@ -9,11 +9,11 @@
  */
 import { createHash } from "node:crypto";
 import { closeSync, createReadStream, fstatSync, openSync, readSync } from "node:fs";
-import { mkdir, readdir, rm } from "node:fs/promises";
+import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { ByteSource } from "../codec/elf.ts";
 import { ok, type Result } from "../core/result.ts";
-import { attempt, type IoError, syncFolder, writeWhole } from "./io.ts";
+import { attempt, type IoError, makeFolder, syncFolder, writeWhole } from "./io.ts";
 import { receive, type StreamError, type StreamOptions } from "./stream.ts";
 
 export type ImageError = StreamError;
@@ -35,7 +35,7 @@ export interface OpenImage extends ByteSource {
 export function prepareImages(dbdir: string): Promise<Result<void, IoError>> {
   const path = folder(dbdir);
   return attempt("create", path, async () => {
-    await mkdir(path, { recursive: true, mode: 0o711 });
+    await makeFolder(path, 0o711);
   });
 }
 

@@ -4,8 +4,8 @@
  * @module
  */
 import { randomBytes } from "node:crypto";
-import { type FileHandle, link, open, rename, rm } from "node:fs/promises";
-import { join } from "node:path";
+import { type FileHandle, link, mkdir, open, rename, rm, stat } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import { err, ok, type Result } from "../core/result.ts";
 
 /** `code` as in errno(3): ENOSPC, EACCES. */
@@ -29,6 +29,29 @@ export async function attempt<T>(action: string, path: string, act: () => Promis
 export function errnoOf(thrown: unknown): string {
   if (thrown instanceof Error && "code" in thrown && "syscall" in thrown) return String(thrown.code);
   throw thrown;
+}
+
+/**
+ * Makes a folder, and those above it, where there is none.
+ *
+ * Node's own recursive mkdir never ends where there can be none, as below /proc (Node 20).
+ */
+export async function makeFolder(path: string, mode: number): Promise<void> {
+  try {
+    await mkdir(path, { mode });
+  } catch (thrown) {
+    const code = errnoOf(thrown);
+    if (code === "EEXIST" && (await isFolder(path))) return;
+    const above = dirname(path);
+    if (code !== "ENOENT" || above === path || (await isFolder(above))) throw thrown;
+    await makeFolder(above, mode);
+    await makeFolder(path, mode);
+  }
+}
+
+async function isFolder(path: string): Promise<boolean> {
+  const found = await attempt("look at", path, () => stat(path));
+  return found.ok && found.value.isDirectory();
 }
 
 /**

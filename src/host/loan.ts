@@ -59,7 +59,7 @@ export class Lender {
     const number = createHash("sha256").update(options.dbdir).digest();
     this.#uids = new UidPool(firstUid(number.readUInt32BE()));
     this.#tag = `fulmar-${number.toString("hex", 0, 8)}`;
-    this.#taps = new Taps(this.#tag);
+    this.#taps = new Taps(this.#tag, (uid) => this.#uids.has(uid));
     this.#cells = new Cells(options.dbdir, undefined, undefined);
   }
 

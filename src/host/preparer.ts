@@ -20,7 +20,7 @@ import type { Prepared, Tender } from "../core/state.ts";
 import { hostBridge, type Image, type UnikernelConfig } from "../core/unikernel.ts";
 import { imagePath, openImage, receiveImage, removeImage } from "./image.ts";
 import { attempt, type IoError } from "./io.ts";
-import { deriveMac } from "./mac.ts";
+import { macsOf } from "./mac.ts";
 import { refuseElf, refuseHost, refuseImage, refuseTender } from "./refuse.ts";
 import { checkBridges } from "./tap.ts";
 import { findTender, type TenderOptions } from "./tender.ts";
@@ -58,8 +58,7 @@ export class Preparer {
       else await this.release(digest.value);
       return looked;
     }
-    const macs = config.bridges.map(({ netif, mac }) => mac ?? deriveMac(netif, name));
-    return ok({ digest: digest.value, ...looked.value, macs });
+    return ok({ digest: digest.value, ...looked.value, macs: macsOf(name, config) });
   }
 
   /** One use more, of an image that is there. */

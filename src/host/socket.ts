@@ -5,13 +5,13 @@
  * @module
  */
 import { chmodSync } from "node:fs";
-import { mkdir, rm } from "node:fs/promises";
+import { rm } from "node:fs/promises";
 import { connect, createServer, type Server, type Socket } from "node:net";
 import { dirname } from "node:path";
 import { ChunkReader } from "../codec/chunk.ts";
 import { type FrameError, FrameReader } from "../codec/frame.ts";
 import { err, ok, type Result } from "../core/result.ts";
-import { errnoOf } from "./io.ts";
+import { errnoOf, makeFolder } from "./io.ts";
 
 export type ListenError =
   /** Somebody answers there already. */
@@ -64,7 +64,7 @@ export async function listenUnix(
   });
   try {
     if (fd === undefined) {
-      await mkdir(dirname(path), { recursive: true, mode: 0o755 });
+      await makeFolder(dirname(path), 0o755);
       await rm(path, { force: true });
     }
     await listen(server, path, fd);

@@ -5,9 +5,9 @@
  * @module
  */
 import { statSync } from "node:fs";
-import { mkdir } from "node:fs/promises";
+
 import { err, type Result } from "../core/result.ts";
-import { attempt, type IoError } from "./io.ts";
+import { attempt, type IoError, makeFolder } from "./io.ts";
 
 export type StateFolderError = { readonly kind: "folder-closed"; readonly path: string } | IoError;
 
@@ -18,7 +18,7 @@ export type StateFolderError = { readonly kind: "folder-closed"; readonly path: 
  */
 export async function prepareStateFolder(dbdir: string, caged: boolean): Promise<Result<void, StateFolderError>> {
   const made = await attempt("create", dbdir, async () => {
-    await mkdir(dbdir, { recursive: true, mode: 0o711 });
+    await makeFolder(dbdir, 0o711);
   });
   const closed = made.ok && caged ? impassableFolder(dbdir) : undefined;
   return closed === undefined ? made : err({ kind: "folder-closed", path: closed });

@@ -11,11 +11,11 @@
  * @module
  */
 import { createHash } from "node:crypto";
-import { access, type FileHandle, mkdir, open } from "node:fs/promises";
+import { access, type FileHandle, open } from "node:fs/promises";
 import { join } from "node:path";
 import { open as openDatabase, type RootDatabase } from "lmdb";
 import { err, ok, type Result } from "../core/result.ts";
-import { attempt, type IoError } from "./io.ts";
+import { attempt, type IoError, makeFolder } from "./io.ts";
 import { readFolderSpace } from "./proc.ts";
 import { run } from "./run.ts";
 
@@ -70,7 +70,7 @@ export interface Store {
 /** Opens the store, and makes it at first; it stays ours until `close` or the end of this process. */
 export async function openStore(dbdir: string): Promise<Result<Store, StoreError>> {
   const folder = join(dbdir, "store");
-  const made = await attempt("create", folder, () => mkdir(folder, { recursive: true, mode: 0o700 }));
+  const made = await attempt("create", folder, () => makeFolder(folder, 0o700));
   if (!made.ok) return made;
   const lock = await takeLock(join(folder, "daemon.lock"));
   if (!lock.ok) return lock;

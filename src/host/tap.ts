@@ -3,7 +3,9 @@
  * bridge that the guest asked for and owned by the guest's user.
  *
  * Every tap of ours is called `fulmar<n>` and carries the daemon's tag in its
- * alias: nothing else is ever removed, so that two daemons may share a host.
+ * alias; one that was made just before the daemon and `ip` were killed has no
+ * alias yet, and is ours by its owner. Nothing else is ever removed, so that two
+ * daemons may share a host.
  *
  * @module
  */
@@ -21,12 +23,17 @@ export type TapError =
 
 export class Taps {
   readonly #tag: string;
+  readonly #isOurs: (uid: number) => boolean;
   readonly #taken: Set<string> = new Set();
   readonly #offloads: Offloads = createOffloads();
 
-  /** @param tag - tells this daemon's taps from another's: 1 to 64 letters, digits, `-` */
-  constructor(tag: string) {
+  /**
+   * @param tag - tells this daemon's taps from another's: 1 to 64 letters, digits, `-`
+   * @param isOurs - whether a user is one of this daemon's guests alone
+   */
+  constructor(tag: string, isOurs: (uid: number) => boolean) {
     this.#tag = tag;
+    this.#isOurs = isOurs;
   }
 
   /** Why GRO and GSO stay on, where that is so: then guests lose frames that the kernel joined to more than their MTU. */
@@ -39,13 +46,13 @@ export class Taps {
     for (const name of names) this.#taken.add(name);
   }
 
-  /** The taps that carry our tag: at start, those of an earlier daemon. They count as taken from here on. */
+  /** Our taps: at start, those of an earlier daemon. They count as taken from here on. */
   async list(): Promise<Result<readonly string[], RunError>> {
     const links = await run(["ip", "-d", "-o", "link", "show", "type", "tun"]);
     if (!links.ok) return links;
     const ours = links.value
       .split("\n")
-      .filter((line) => line.endsWith(`alias ${this.#tag}`))
+      .filter((line) => this.#isMade(line))
       .map((line) => /^\d+: (fulmar\d+):/.exec(line)?.[1] ?? "")
       .filter((name) => name !== "");
     for (const name of ours) this.#taken.add(name);
@@ -84,6 +91,14 @@ export class Taps {
     return cause !== undefined && names.some((name) => this.#taken.has(name))
       ? err({ kind: "taps-failed", cause })
       : ok(undefined);
+  }
+
+  /** @param line - as `ip` tells of one tap */
+  #isMade(line: string): boolean {
+    const [, alias] = /\balias (.*)$/.exec(line) ?? [];
+    if (alias !== undefined) return alias === this.#tag;
+    const [, uid] = /\buser (\d+)/.exec(line) ?? [];
+    return uid !== undefined && this.#isOurs(Number(uid));
   }
 
   /** The lowest free names, taken at once: creations at the same time get different ones. */

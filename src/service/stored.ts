@@ -7,6 +7,7 @@ import { decodeGrant, decodeLock, decodePast, decodeUnikernel } from "../codec/r
 import type { Stored } from "../core/boot.ts";
 import { parseName, parsePath } from "../core/name.ts";
 import type { Log } from "../host/log.ts";
+import { macsOf } from "../host/mac.ts";
 import type { Store } from "../host/store.ts";
 import { readStoredList } from "./revocation_list.ts";
 
@@ -28,7 +29,8 @@ export function readStored(store: Store, log: Log): Omit<Stored, "blocks"> {
   const unikernels = store.load("unikernel").flatMap(({ key, value }) => {
     const name = parseName(key);
     const record = decodeUnikernel(value);
-    if (name.ok && record.ok) return [{ name: name.value, record: record.value }];
+    if (name.ok && record.ok)
+      return [{ name: name.value, record: record.value, macs: macsOf(name.value, record.value.config) }];
     log.error({ target: key }, "cannot read a stored unikernel");
     return [];
   });

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { boot, type Stored } from "../../src/core/boot.ts";
+import { unikernelInfo, unikernelStatus } from "../../src/core/info.ts";
 import { findBlock, findPolicy, findUnikernel, usageAt } from "../../src/core/resources.ts";
 import type { Effect } from "../../src/core/state.ts";
 import { step } from "../../src/core/supervisor.ts";
@@ -92,4 +93,27 @@ test("boot does not forget a unikernel that cannot be prepared: it is tried agai
   });
   expect(destroyed.effects).toContainEqual({ kind: "release-image", digest: Uint8Array.of(1) });
   expect(findUnikernel(destroyed.state.resources, name("alice/vm"))).toBeUndefined();
+});
+
+test("boot tells at once of what is stored, before its image is looked at", () => {
+  const mac = Uint8Array.of(0, 0x80, 0x41, 1, 2, 3);
+  const settings: Partial<UnikernelConfig> = {
+    blocks: [{ name: "storage", device: "data", sectorSize: 4096 }],
+    bridges: [{ netif: "eth", bridge: "service" }],
+    arguments: ["-v"],
+  };
+  const unikernels = [{ ...record("alice/vm", settings), macs: [mac] }];
+  const { state } = boot(wide, { ...nothing, blocks: [{ name: name("alice/data"), size: 3 }], unikernels });
+  const told = {
+    digest: Uint8Array.of(1),
+    arguments: ["-v"],
+    blocks: [{ unikernelDevice: "storage", hostDevice: "data", sectorSize: 4096, size: 3 }],
+    bridges: [{ unikernelDevice: "eth", hostDevice: "service", mac }],
+  };
+  const info = unikernelInfo(state, name("alice/"), "current");
+  expect(info).toMatchObject({ unikernels: [{ name: name("vm"), value: told }] });
+  expect(info).not.toHaveProperty("unikernels.0.value.started");
+  expect(unikernelStatus(state, name("alice/vm"))).toMatchObject({
+    unikernels: [{ value: { info: told, phase: "starting" } }],
+  });
 });

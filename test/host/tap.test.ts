@@ -26,7 +26,7 @@ test(
   "Taps.create makes taps that are up, on their bridges, owned by the guest's user, offloads off",
   alone,
   async () => {
-    const taps = new Taps("fulmar-test");
+    const taps = tapsOf("fulmar-test");
     expect(expectOk(await taps.create(["br0", "service", "br0"], 1_900_000_003))).toEqual([
       { bridge: "br0", tap: "fulmar0" },
       { bridge: "service", tap: "fulmar1" },
@@ -43,7 +43,7 @@ test(
 
 test("Taps.create gives creations at the same time different names, the lowest free ones", alone, async () => {
   ip("tuntap", "add", "dev", "fulmar1", "mode", "tap");
-  const taps = new Taps("fulmar-test");
+  const taps = tapsOf("fulmar-test");
   const made = await Promise.all([taps.create(["br0"], 1), taps.create(["br0", "br0"], 1)]);
   expect(made.flatMap((one) => expectOk(one).map(({ tap }) => tap))).toEqual(["fulmar0", "fulmar2", "fulmar3"]);
   expectOk(await taps.remove(["fulmar0"]));
@@ -59,22 +59,22 @@ test.for([
   [[""], { kind: "bridge-name-bad" }],
   [["service1234567890"], { kind: "bridge-name-bad" }],
 ] as const)("Taps.create with %j makes all or nothing", alone, async ([bridges, error]) => {
-  const taps = new Taps("fulmar-test");
+  const taps = tapsOf("fulmar-test");
   expect(expectError(await taps.create(bridges, 1))).toMatchObject(error);
   expect(interfaces().filter((found) => found.startsWith("fulmar"))).toEqual([]);
   expect(expectOk(await taps.create(["br0"], 1))).toEqual([{ bridge: "br0", tap: "fulmar0" }]);
 });
 
 test("Taps.create for no bridge runs nothing", async () => {
-  expect(expectOk(await new Taps("fulmar-test").create([], 1))).toEqual([]);
+  expect(expectOk(await tapsOf("fulmar-test").create([], 1))).toEqual([]);
 });
 
 test("Taps.list finds what an earlier daemon left, and nobody else's", alone, async () => {
-  expectOk(await new Taps("fulmar-other").create(["br0"], 1));
-  expectOk(await new Taps("fulmar-test").create(["br0"], 1));
+  expectOk(await tapsOf("fulmar-other").create(["br0"], 1));
+  expectOk(await tapsOf("fulmar-test").create(["br0"], 1));
   ip("tuntap", "add", "dev", "vmmtap0", "mode", "tap");
   ip("tuntap", "add", "dev", "fulmar9", "mode", "tap");
-  const taps = new Taps("fulmar-test");
+  const taps = tapsOf("fulmar-test");
   expect(expectOk(await taps.list())).toEqual(["fulmar1"]);
   expectOk(await taps.remove(["fulmar0", "fulmar1", "fulmar9", "vmmtap0", "br0"]));
   expect(sortedSet(interfaces().filter((found) => /^(fulmar|vmmtap|br)/.test(found)))).toEqual([
@@ -86,12 +86,26 @@ test("Taps.list finds what an earlier daemon left, and nobody else's", alone, as
 });
 
 test("Taps.remove takes taps that are gone already", alone, async () => {
-  const taps = new Taps("fulmar-test");
+  const taps = tapsOf("fulmar-test");
   expectOk(await taps.create(["br0", "br0"], 1));
   ip("link", "delete", "dev", "fulmar0");
   expectOk(await taps.remove(["fulmar0", "fulmar1"]));
   expect(interfaces().filter((found) => found.startsWith("fulmar"))).toEqual([]);
 });
+
+test("Taps.list finds a tap whose making broke off before it had our tag, by its owner", alone, async () => {
+  ip("tuntap", "add", "dev", "fulmar0", "mode", "tap", "user", "1900000007");
+  ip("tuntap", "add", "dev", "fulmar1", "mode", "tap", "user", "1900000009");
+  ip("tuntap", "add", "dev", "mine", "mode", "tap", "user", "1900000007");
+  ip("tuntap", "add", "dev", "fulmar2", "mode", "tap", "user", "1900000007");
+  ip("link", "set", "dev", "fulmar2", "alias", "fulmar-other");
+  const taps = new Taps("fulmar-test", (uid) => uid === 1_900_000_007);
+  expect(expectOk(await taps.list())).toEqual(["fulmar0"]);
+});
+
+function tapsOf(tag: string): Taps {
+  return new Taps(tag, () => false);
+}
 
 function ip(...words: readonly string[]): string {
   return execFileSync("ip", words, { encoding: "utf8" });
