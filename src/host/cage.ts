@@ -9,6 +9,7 @@
  *
  * @module
  */
+import { readFileSync } from "node:fs";
 
 /** Who a guest runs as, and with what. */
 export type Cage =
@@ -56,6 +57,15 @@ export const cageEnvironment: Readonly<Record<string, string>> = {
   LC_ALL: "C",
 };
 
+/** Whether the process is still one of the programs that become the tender in the end; one that has ended is not. */
+export function isCaging(pid: number): boolean {
+  try {
+    return cagePrograms.has(readFileSync(`/proc/${pid}/comm`, "latin1").trim());
+  } catch {
+    return false;
+  }
+}
+
 /**
  * The first uid of one daemon's guests: two daemons on one host do not share users.
  *
@@ -100,6 +110,9 @@ export class UidPool {
     this.#taken.delete(uid);
   }
 }
+
+/** The shim's side of a guest, and what `cageArgv` and the tender's command line begin with. */
+const cagePrograms: ReadonlySet<string> = new Set(["sh", "unshare", "prlimit", "setpriv", "taskset"]);
 
 function ownUser({ uid, gid, limits, root }: Extract<Cage, { kind: "own-user" }>): {
   readonly limits: readonly string[];

@@ -7,7 +7,6 @@
  *
  * @module
  */
-
 import { encodeNote } from "../codec/note.ts";
 import { type Name, printName } from "../core/name.ts";
 import type { Refusal } from "../core/refusal.ts";
@@ -16,6 +15,7 @@ import { err, ok, type Result } from "../core/result.ts";
 import type { Incarnation } from "../core/state.ts";
 import { guestArguments, tenderArguments } from "../core/tender.ts";
 import { blockPath } from "./block.ts";
+import { isCaging } from "./cage.ts";
 import { type Guest, startGuest, stopGuest } from "./guest.ts";
 import { forgetGuest, markStopping } from "./guest_files.ts";
 import { imagePath, verifyImage } from "./image.ts";
@@ -160,6 +160,12 @@ export class Launcher {
   /** The taps of a guest that runs, in the order of its network devices. */
   taps(run: number): readonly string[] {
     return this.#running.get(run)?.loan.taps ?? [];
+  }
+
+  /** Whether the tender of a run is there, and not only what makes its cage. */
+  hasBegun(run: number): boolean {
+    const running = this.#running.get(run);
+    return running === undefined || !isCaging(running.guest.identity.pid);
   }
 
   /** Stops all guests, and waits until they have ended, or cannot be made to. */

@@ -26,6 +26,8 @@ export interface Listening {
 export interface Plugged {
   /** The taps of a run, in the order of its network devices. */
   taps(run: number): readonly string[];
+  /** Whether its tender itself runs, and not what makes its cage: on a busy host that takes its time. */
+  hasBegun(run: number): boolean;
 }
 
 export class Trials {
@@ -67,6 +69,7 @@ export class Trials {
 
   async #judge({ name, run, since, health, incarnation }: Trial, signal: AbortSignal): Promise<Verdict> {
     if (health === undefined || (health.pattern ?? health.probe) === undefined) {
+      while (!(signal.aborted || this.#guests.hasBegun(run))) await sleep(beginInterval);
       await sleep(health?.within ?? this.#usual, undefined, { signal }).catch(() => undefined);
       return { kind: "due" };
     }
@@ -97,3 +100,6 @@ export async function findHopeless(
   const fault = asked?.ok === true ? await checkAimed(asked.value, bridges.map(hostBridge)) : undefined;
   return fault === undefined ? undefined : err({ kind: "probe-unfit", fault });
 }
+
+/** Milliseconds between looks at whether a tender has begun. */
+const beginInterval = 20;

@@ -7,8 +7,11 @@ import { temporaryFolder } from "../host/folder.ts";
 const top = join(import.meta.dirname, "../..");
 const pages = ["README.md", ...readdirSync(join(top, "docs")).map((file) => `docs/${file}`)];
 
-/** Of other programs: cp, systemctl, albatross, our own soak and bench, and what is said to guests. */
-const foreign = ["--sparse", "--now", "--allow-zvol-for", "--minutes", "--seed", "--seconds", "--ipv"];
+/** Of other programs: cp, systemctl, albatross, our own trials and bench, and what is said to guests. */
+const foreign = [
+  ...["--sparse", "--now", "--allow-zvol-for", "--ipv"],
+  ...["--minutes", "--seed", "--seconds", "--step", "--harm", "--lanes", "--out", "--table"],
+];
 
 /** The flags of a text, and of a completion script. */
 function flagsIn(text: string): readonly string[] {
