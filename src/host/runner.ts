@@ -65,22 +65,31 @@ export class Runner {
   }
 
   /** Applies one event; resolves when everything that it set in motion is done. */
-  async dispatch(event: Event): Promise<void> {
+  dispatch(event: Event): Promise<void> {
     const client = askerOf(this.#state, event);
     const { state, effects } = step(this.#state, event);
     this.#state = state;
-    await this.perform(effects, client);
+    return this.perform(effects, client);
   }
 
   /** Carries out the effects of a client's request, or of none, in turn; what comes of one is dealt with before the next. */
   async perform(effects: readonly Effect[], client?: ClientId): Promise<void> {
-    const performing = this.#perform(joinCommits(effects), client);
+    const performing = this.#begin(effects, client);
+    if (performing === undefined) return;
     this.#busy.add(performing);
     try {
       await performing;
     } finally {
       this.#busy.delete(performing);
     }
+  }
+
+  /** Most requests only look, and are answered at once: then there is nothing to wait for. */
+  #begin(effects: readonly Effect[], client: ClientId | undefined): Promise<void> | undefined {
+    const [only] = effects;
+    return effects.length === 1 && only?.kind === "reply"
+      ? this.#reply(only.client, only.reply)
+      : this.#perform(joinCommits(effects), client);
   }
 
   /** Has the store write what waits for it. */
@@ -183,9 +192,11 @@ export class Runner {
   }
 
   /** A change's end is on the disk before it is told; where the disk is full, it waits there for the next one. */
-  async #reply(client: ClientId, reply: Reply): Promise<void> {
-    if (this.#around.ledger.end(client, reply)) await this.flush();
+  #reply(client: ClientId, reply: Reply): Promise<void> | undefined {
+    const { ledger } = this.#around;
+    if (ledger.end(client, reply)) return this.flush().then(() => this.#around.reply(client, reply));
     this.#around.reply(client, reply);
+    return undefined;
   }
 
   async #prepare({ name, job, config, image, health }: Of<"prepare">): Promise<Event> {

@@ -82,9 +82,9 @@ export class Inbox {
   /** Bytes of the pieces. */
   #held = 0;
   #over = false;
-  /** An upload that nobody wants any more may still be read while the rest is thrown away. */
-  #waiting: (() => void)[] = [];
+  #waiting: (() => void) | undefined;
   #rest: Uint8Array = nothing;
+  #forgotten: Patience | undefined;
 
   /** @param largest - bytes of the largest frame that is taken */
   constructor(socket: Socket, largest: number) {
@@ -101,7 +101,8 @@ export class Inbox {
   /** The next frame; undefined where the connection ends first. */
   async frame(): Promise<Result<Uint8Array | undefined, FrameError>> {
     for (;;) {
-      const piece = await this.#next();
+      if (this.#isEmpty()) await this.#arrival();
+      const piece = this.#next();
       if (piece === undefined) return ok(undefined);
       const taken = this.#frames.take(piece);
       if (!taken.ok) return taken;
@@ -117,7 +118,8 @@ export class Inbox {
   async *chunks(limit: number): AsyncGenerator<Uint8Array> {
     const reader = new ChunkReader(limit);
     for (;;) {
-      const piece = await this.#next();
+      if (this.#isEmpty()) await this.#arrival();
+      const piece = this.#next();
       if (piece === undefined) throw new Error("the connection ended before the stream did");
       const chunks = reader.push(piece);
       if (!chunks.ok) throw new Error(`the stream is larger than ${chunks.error.limit} bytes`);
@@ -131,40 +133,70 @@ export class Inbox {
 
   /** Resolves when the peer sends anything more, or closes. */
   async anything(): Promise<void> {
-    await this.#next();
+    if (this.#isEmpty()) await this.#arrival();
   }
 
   /**
-   * Reads to the end of the connection and forgets it: a connection closed over
-   * unread bytes takes the answer that was written to it along.
+   * Throws away what comes from now on: a connection closed over unread bytes takes the answer that was written to it
+   * along. One whose peer only sends, and reads nothing of that answer, ends.
+   *
+   * @param patience - milliseconds
    */
-  async drain(): Promise<void> {
-    while ((await this.#next()) !== undefined);
+  forget(patience: number): void {
+    this.#forgotten = { patience, left: this.#socket.writableLength, since: performance.now() };
+    this.#pieces.length = 0;
+    this.#held = 0;
+    this.#socket.resume();
   }
 
   #take(piece: Uint8Array): void {
+    if (this.#forgotten !== undefined) {
+      this.#throwAway(this.#forgotten);
+      return;
+    }
     this.#pieces.push(piece);
     this.#held += piece.length;
     if (this.#held >= readAhead) this.#socket.pause();
     this.#wake();
   }
 
+  #throwAway({ patience, left, since }: Patience): void {
+    const now = performance.now();
+    const { writableLength } = this.#socket;
+    if (writableLength !== left) this.#forgotten = { patience, left: writableLength, since: now };
+    else if (now - since > patience) this.#socket.destroy();
+  }
+
   #wake(): void {
-    if (this.#waiting.length === 0) return;
-    const waiting = this.#waiting;
-    this.#waiting = [];
-    for (const wake of waiting) wake();
+    this.#waiting?.();
+    this.#waiting = undefined;
+  }
+
+  /** Whether there is nothing to look at, and may still be. */
+  #isEmpty(): boolean {
+    return this.#rest.length === 0 && this.#pieces.length === 0 && !this.#over;
+  }
+
+  /** Resolves when there is anything to look at, or never will be. */
+  #arrival(): Promise<void> {
+    return new Promise((resolve) => {
+      const others = this.#waiting;
+      this.#waiting =
+        others === undefined
+          ? resolve
+          : () => {
+              others();
+              resolve();
+            };
+    });
   }
 
   /** Bytes that have not been looked at; undefined at the end of the connection, however it ends. */
-  async #next(): Promise<Uint8Array | undefined> {
+  #next(): Uint8Array | undefined {
     if (this.#rest.length > 0) {
       const rest = this.#rest;
       this.#rest = nothing;
       return rest;
-    }
-    while (this.#pieces.length === 0 && !this.#over) {
-      await new Promise<void>((resolve) => this.#waiting.push(resolve));
     }
     const piece = this.#pieces.shift();
     if (piece === undefined) return undefined;
@@ -172,6 +204,13 @@ export class Inbox {
     this.#held -= piece.length;
     return piece;
   }
+}
+
+/** Of a peer that is not listened to any more: bytes that it has left to read, since when, and how long that may be: ms. */
+interface Patience {
+  readonly patience: number;
+  readonly left: number;
+  readonly since: number;
 }
 
 const nothing = new Uint8Array(0);

@@ -124,18 +124,15 @@ export class Connection {
   }
 
   /** Ends the connection when everything is written, and when the peer ends it too or has had its time. */
-  async close(): Promise<void> {
+  close(): Promise<void> {
     const { socket } = this;
-    const ended = this.inbox.drain();
-    // A peer that has ended its side may still have much to read: each piece that it takes gives it more time.
+    // A peer may still have much to read: each piece that it takes gives it more time.
+    this.inbox.forget(lingering);
     socket.setTimeout(lingering, () => socket.destroy());
-    await new Promise<void>((resolve) => {
-      socket.once("close", resolve).end(resolve);
+    return new Promise((resolve) => {
+      if (socket.closed) resolve();
+      else socket.once("close", resolve).end();
     });
-    const late = setTimeout(() => socket.destroy(), lingering);
-    await ended;
-    clearTimeout(late);
-    socket.destroy();
   }
 }
 

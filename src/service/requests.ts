@@ -93,10 +93,13 @@ export class Requests {
   }
 
   /** Puts a request to the supervisor, and passes its one reply on. */
-  async ask(asking: Asking): Promise<Reply> {
-    const { connection, header, request, asked } = asking;
-    const whose = turnOf(request);
-    if (whose === undefined) return this.#answer(asking);
+  ask(asking: Asking): Promise<Reply> {
+    const whose = turnOf(asking.request);
+    return whose === undefined ? this.#answer(asking) : this.#askInTurn(asking, whose);
+  }
+
+  async #askInTurn(asking: Asking, whose: string): Promise<Reply> {
+    const { connection, header, asked } = asking;
     const end = await this.#large.take(whose);
     if (end === undefined) {
       const reply: Reply = {
@@ -116,22 +119,23 @@ export class Requests {
     }
   }
 
-  async #answer(asking: Asking): Promise<Reply> {
+  #answer(asking: Asking): Promise<Reply> {
     const { connection, header, request, asked, imageFollows = false } = asking;
     this.#clients += 1;
     const client = this.#clients;
     const upload = uploadOf(connection, request.command, imageFollows, this.#limits.upload);
-    const replied = new Promise<Reply>((answer) => {
+    return new Promise((resolve) => {
+      const answer = (reply: Reply): void => {
+        if (this.#log.isLevelEnabled("info")) this.#log.info(logged(request, reply), reply.ok ? "done" : "refused");
+        if (!reply.ok || request.command.kind !== "block-dump") connection.send(header, replyPayload(reply));
+        resolve(reply);
+      };
       this.#waiting.set(client, { answer, asked, upload, connection, header });
+      this.#put(client, asking).catch((error: unknown) => {
+        this.#log.fatal({ err: error, command: request.command.kind }, "bug");
+        this.reply(client, { ok: false, refusal: { kind: "host-failed", doing: "the request", problem: "a bug" } });
+      });
     });
-    this.#put(client, asking).catch((error: unknown) => {
-      this.#log.fatal({ err: error, command: request.command.kind }, "bug");
-      this.reply(client, { ok: false, refusal: { kind: "host-failed", doing: "the request", problem: "a bug" } });
-    });
-    const reply = await replied;
-    if (this.#log.isLevelEnabled("info")) this.#log.info(logged(request, reply), reply.ok ? "done" : "refused");
-    if (!reply.ok || request.command.kind !== "block-dump") connection.send(header, replyPayload(reply));
-    return reply;
   }
 
   /** A revocation list is read, and found to be its authority's, before the supervisor hears of it. */
