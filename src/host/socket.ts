@@ -112,22 +112,28 @@ export class Inbox {
   }
 
   /**
-   * The stream of chunks that follows, as it comes. Throws where it is larger
-   * than `limit` bytes, or the connection ends before it does.
+   * The stream of chunks that follows, as it comes: what has come meanwhile in one piece, as each is a way to another
+   * thread and back. Throws where it is larger than `limit` bytes, or the connection ends before it does.
    */
   async *chunks(limit: number): AsyncGenerator<Uint8Array> {
     const reader = new ChunkReader(limit);
-    for (;;) {
+    for (let ended = false; !ended; ) {
       if (this.#isEmpty()) await this.#arrival();
-      const piece = this.#next();
-      if (piece === undefined) throw new Error("the connection ended before the stream did");
-      const chunks = reader.push(piece);
-      if (!chunks.ok) throw new Error(`the stream is larger than ${chunks.error.limit} bytes`);
-      yield* chunks.value.pieces;
-      if (chunks.value.rest !== undefined) {
-        this.#rest = chunks.value.rest;
-        return;
-      }
+      const come: Uint8Array[] = [];
+      do {
+        const piece = this.#next();
+        if (piece === undefined) throw new Error("the connection ended before the stream did");
+        const chunks = reader.push(piece);
+        if (!chunks.ok) throw new Error(`the stream is larger than ${chunks.error.limit} bytes`);
+        const { pieces, rest } = chunks.value;
+        come.push(...pieces);
+        if (rest !== undefined) {
+          this.#rest = rest;
+          ended = true;
+        }
+      } while (!ended && this.#pieces.length > 0);
+      const [first] = come;
+      if (first !== undefined) yield come.length === 1 ? first : Buffer.concat(come);
     }
   }
 
@@ -216,7 +222,7 @@ interface Patience {
 const nothing = new Uint8Array(0);
 
 /** Bytes that are read before they are asked for: a few pieces of a stream. */
-const readAhead: number = 128 * 1024;
+const readAhead: number = 256 * 1024;
 
 /** Whether a server answers on the socket. */
 function answers(path: string): Promise<boolean> {
