@@ -120,21 +120,23 @@ export class Inbox {
     for (let ended = false; !ended; ) {
       if (this.#isEmpty()) await this.#arrival();
       const come: Uint8Array[] = [];
-      do {
-        const piece = this.#next();
-        if (piece === undefined) throw new Error("the connection ended before the stream did");
-        const chunks = reader.push(piece);
-        if (!chunks.ok) throw new Error(`the stream is larger than ${chunks.error.limit} bytes`);
-        const { pieces, rest } = chunks.value;
-        come.push(...pieces);
-        if (rest !== undefined) {
-          this.#rest = rest;
-          ended = true;
-        }
-      } while (!ended && this.#pieces.length > 0);
+      do ended = this.#readChunks(reader, come);
+      while (!ended && this.#pieces.length > 0);
       const [first] = come;
       if (first !== undefined) yield come.length === 1 ? first : Buffer.concat(come);
     }
+  }
+
+  /** @returns whether the stream ends in what was read */
+  #readChunks(reader: ChunkReader, into: Uint8Array[]): boolean {
+    const piece = this.#next();
+    if (piece === undefined) throw new Error("the connection ended before the stream did");
+    const chunks = reader.push(piece);
+    if (!chunks.ok) throw new Error(`the stream is larger than ${chunks.error.limit} bytes`);
+    const { pieces, rest } = chunks.value;
+    into.push(...pieces);
+    if (rest !== undefined) this.#rest = rest;
+    return rest !== undefined;
   }
 
   /** Resolves when the peer sends anything more, or closes. */
