@@ -9,6 +9,7 @@
  */
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { findDiskHindrance } from "./disk.ts";
 import { findHindrance, harms } from "./interruption.ts";
 import { Network } from "./network.ts";
 import type { Ground } from "./place.ts";
@@ -46,6 +47,8 @@ async function main(): Promise<number> {
   if (rows.length === 0) return say(`steps: ${steps.map(({ name }) => name).join(" ")}\nharms: ${harms.join(" ")}`);
   const hindrance = await findHindrance();
   if (hindrance !== undefined) return say(`nothing can be interrupted here: ${hindrance}`);
+  const powered = rows.some(({ harm }) => /^POWER/.test(harm)) ? findDiskHindrance() : undefined;
+  if (powered !== undefined) return say(`no power can be cut here: ${powered}; choose others with --harm`);
   const results = new Results(out);
   const left = harms.flatMap((harm) => rows.filter((row) => row.harm === harm && !results.isDone(row)));
   const end = new AbortController();

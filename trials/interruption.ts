@@ -10,19 +10,25 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { read } from "./machine.ts";
 
-/** What happens before the change is made; the last two at those of helper programs alone. */
+/** What happens before the change is made. */
 export type Harm =
   /** Whoever makes it is killed. */
   | "KILL"
   /** The call fails so. */
   | "EIO"
   | "ENOSPC"
-  /** The process on trial is killed, and the helper goes on. */
+  /** Where a helper makes it: the process on trial is killed, and the helper goes on. */
   | "KILL-DAEMON"
-  /** Both are. */
-  | "KILL-BOTH";
+  /** Where a helper makes it: both are killed. */
+  | "KILL-BOTH"
+  /** Where it is the daemon's, on its disk or an answer: everything goes off, and what was not written yet is lost. */
+  | "POWER"
+  /** The same, and the file system has written names and sizes just before. */
+  | "POWER-JOURNAL";
 
-export const harms: readonly Harm[] = ["KILL", "EIO", "ENOSPC", "KILL-BOTH", "KILL-DAEMON"];
+export const harms: readonly Harm[] = [
+  ...(["KILL", "EIO", "ENOSPC", "POWER", "POWER-JOURNAL", "KILL-BOTH", "KILL-DAEMON"] as const),
+];
 
 /** Before which of the changes that the harm is done at, counted from 1. */
 export interface Interruption {
@@ -57,7 +63,7 @@ export class Tracer {
 
   /**
    * @param log - a file of its own
-   * @param folder - where the files are that a disk can fail to take
+   * @param folder - where the files are that a disk can fail to take, or lose
    * @param interruption - absent: nothing happens, the changes are written down
    */
   constructor(log: string, folder: string, interruption?: Interruption) {

@@ -13,6 +13,8 @@ export interface Step {
   readonly name: string;
   /** What is there before any daemon. */
   readonly furnish?: (place: Place) => Promise<void>;
+  /** Whether no daemon was ever there. */
+  readonly fresh?: true;
   /** What is there before; done without any interruption. */
   readonly prepare: (client: Client, place: Place) => Promise<void>;
   /** What is done, and traced: a command to the daemon, or the start of a program. */
@@ -158,6 +160,7 @@ export const steps: readonly Step[] = [
     act: setDevice(2),
   },
   { name: "block-remove", prepare: device, act: (client) => client.blocks.remove("alice:storage") },
+  { name: "first-start", fresh: true, prepare: nothing, act: { starts: "daemon", guests: "run" }, stopsAll: true },
   { name: "start-of-a-daemon", prepare: hello, act: { starts: "daemon", guests: "run" } },
   { name: "start-of-the-host", prepare: hello, act: { starts: "daemon", guests: "gone" }, stopsAll: true },
   {

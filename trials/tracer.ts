@@ -36,10 +36,8 @@ for (let stop = ptrace.next(); stop !== undefined; stop = ptrace.next()) {
 }
 
 function meet(tid: number, change: Change): void {
-  if (error !== undefined && !canDiskRefuse(change, folder, harm === "ENOSPC")) return;
   const pid = processOf(tid);
-  const own = pid === root;
-  if (own && !(harm === "KILL" || error !== undefined || harm === "none")) return;
+  if (!concerns(change, pid === root)) return;
   count += 1;
   const harmed = count === Number(at);
   appendFileSync(log, `${count} ${harmed ? harm : "-"} ${nameOf(pid)} ${change.call} ${change.target}\n`);
@@ -50,16 +48,33 @@ function meet(tid: number, change: Change): void {
   } else for (const victim of victims(pid)) killProcess(victim);
 }
 
+/** @param own - whether the process that is tried makes it */
+function concerns(change: Change, own: boolean): boolean {
+  switch (harm) {
+    case "EIO":
+    case "ENOSPC":
+      return canDiskRefuse(change, folder, harm === "ENOSPC");
+    case "KILL-BOTH":
+    case "KILL-DAEMON":
+      return !own;
+    case "POWER":
+    case "POWER-JOURNAL":
+      return own && (change.target === "socket" || canDiskRefuse(change, folder, false));
+    default:
+      return true;
+  }
+}
+
 function victims(pid: number): readonly number[] {
   switch (harm) {
+    case "none":
+      return [];
     case "KILL":
       return [pid];
-    case "KILL-DAEMON":
-      return [root];
     case "KILL-BOTH":
       return [root, pid];
     default:
-      return [];
+      return [root];
   }
 }
 

@@ -9,6 +9,7 @@
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { FulmarError } from "../src/client/main.ts";
+import { Disk } from "./disk.ts";
 import { type Change, type Interruption, Tracer } from "./interruption.ts";
 import { tenders } from "./machine.ts";
 import { type Ground, Place } from "./place.ts";
@@ -39,7 +40,7 @@ export interface Expected {
 export async function rehearse(ground: Ground, step: Step): Promise<Expected> {
   return await inPlace(ground, step, async (place) => {
     await begin(place, step);
-    const before = await seenByNext(place, step);
+    const before = step.fresh === true ? nothing : await seenByNext(place, step);
     const { changes } = await perform(place, step);
     return { before, after: await seenByNext(place, step), changes };
   });
@@ -52,24 +53,66 @@ export async function interrupt(
   interruption: Interruption,
   expected: Expected,
 ): Promise<Outcome> {
-  return await inPlace(ground, step, async (place) => {
-    await begin(place, step);
-    const witness = place.tenderOf("bystander");
-    const { answer, changes, left } = await perform(place, step, interruption);
-    const change = changes.find(({ harmed }) => harmed)?.text.replaceAll(place.folder, "");
-    const common = { answer, ...(change === undefined ? {} : { change }) };
-    try {
-      const found = await seenByNext(place, step);
-      const faults = judge(answer, found, expected, { early: step.early, ended: place.log.includes(killedGuest) });
-      const undisturbed = step.stopsAll === true || place.tenderOf("bystander") === witness;
-      const bugs = place.log.includes('"msg":"bug"') ? ["the daemon says that it has a bug"] : [];
-      const damage = place.log.includes("audit log is not as it was left") ? ["the audit log is damaged"] : [];
-      const others = undisturbed ? [] : [`${bystander} was stopped`];
-      return { ...common, faults: [...faults, ...left, ...others, ...bugs, ...damage] };
-    } catch (error) {
-      return { ...common, faults: [error instanceof Error ? error.message : String(error)] };
-    }
-  });
+  const disk = isPower(interruption) ? new Disk() : undefined;
+  try {
+    return await inPlace(
+      ground,
+      step,
+      async (place) => {
+        await begin(place, step);
+        const witness = disk === undefined && step.stopsAll === undefined ? await witnessOf(place) : undefined;
+        const performed = await perform(place, step, interruption);
+        await place.kill("SIGKILL");
+        if (disk !== undefined) {
+          await place.powerOff();
+          disk.cut(interruption.harm === "POWER-JOURNAL");
+        }
+        const faults = await inspect(place, step, performed, expected, witness).catch((error: unknown) => [
+          String(error),
+        ]);
+        const text = performed.changes.find(({ harmed }) => harmed)?.text;
+        const change = text?.replaceAll(place.folder, "").replaceAll(place.dbdir, "/db");
+        return { answer: performed.answer, ...(change === undefined ? {} : { change }), faults };
+      },
+      disk?.path,
+    );
+  } finally {
+    disk?.close();
+  }
+}
+
+/** The bystander's tender, once it is one. */
+async function witnessOf(place: Place): Promise<number> {
+  for (let looks = 0; looks < 500; looks++) {
+    const pid = place.tenderOf("bystander");
+    if (pid !== undefined) return pid;
+    await sleep(20);
+  }
+  throw new Error(`${bystander} does not run`);
+}
+
+/** What a new daemon finds that it should not. @param witness - the bystander's tender, where it should go on */
+async function inspect(
+  place: Place,
+  step: Step,
+  { answer, left }: Performed,
+  expected: Expected,
+  witness: number | undefined,
+): Promise<readonly string[]> {
+  const found = await seenByNext(place, step);
+  const faults = judge(answer, found, expected, { early: step.early, ended: place.log.includes(killedGuest) });
+  const undisturbed = witness === undefined || (await witnessOf(place)) === witness;
+  return [
+    ...faults,
+    ...left,
+    ...(undisturbed ? [] : [`${bystander} was stopped`]),
+    ...(place.log.includes('"msg":"bug"') ? ["the daemon says that it has a bug"] : []),
+    ...(place.log.includes("audit log is not as it was left") ? ["the audit log is damaged"] : []),
+  ];
+}
+
+function isPower({ harm }: Interruption): boolean {
+  return harm === "POWER" || harm === "POWER-JOURNAL";
 }
 
 interface Performed {
@@ -81,7 +124,8 @@ interface Performed {
 
 /** Carries the step out, traced or interrupted. */
 async function perform(place: Place, step: Step, interruption?: Interruption): Promise<Performed> {
-  const tracer = new Tracer(join(place.folder, "changes"), place.folder, interruption);
+  const lost = interruption !== undefined && isPower(interruption);
+  const tracer = new Tracer(join(place.folder, "changes"), lost ? place.dbdir : place.folder, interruption);
   const answer = await carryOut(place, step, tracer);
   await tracer.quiet();
   const changes = await tracer.end();
@@ -101,6 +145,7 @@ async function carryOut(place: Place, { act }: Step, tracer: Tracer): Promise<An
 
 async function begin(place: Place, step: Step): Promise<void> {
   await step.furnish?.(place);
+  if (step.fresh === true) return;
   if (!(await place.start())) throw new Error(`no daemon: ${place.log}`);
   const client = await place.client();
   await prepareAll(client, place);
@@ -171,14 +216,17 @@ function withoutGuest(kept: readonly string[]): readonly string[] {
     .map((line) => line.replace(/ used$/, " free"));
 }
 
-async function inPlace<T>(ground: Ground, step: Step, work: (place: Place) => Promise<T>): Promise<T> {
-  const place = new Place(ground, step.words);
+/** @param dbdir - the daemon's folder, where it is not to be one of the place's own */
+async function inPlace<T>(ground: Ground, step: Step, work: (place: Place) => Promise<T>, dbdir?: string): Promise<T> {
+  const place = new Place(ground, step.words, dbdir);
   try {
     return await work(place);
   } finally {
     await place.close();
   }
 }
+
+const nothing: Sight = { kept: [], orphans: [] };
 
 /** What the log says of a guest that was killed. */
 const killedGuest = '"happening":{"kind":"ended","status":{"kind":"signalled","signal":9}';

@@ -201,7 +201,7 @@ function proceed(state: State, name: Name, unikernel: Unikernel, next: Next): St
   }
 }
 
-/** It ended before it had proved that it can run: perhaps it cannot. */
+/** It ended before it had proved that it can run: perhaps it cannot, as where nobody knows how it ended. */
 function endedOnTrial(
   state: State,
   name: Name,
@@ -214,7 +214,7 @@ function endedOnTrial(
   if (phase.failed !== undefined) return fail(state, name, unikernel, phase, phase.failed);
   const named = unikernel.current?.config.addName === true && refusedName(true, status);
   if (named) return ended(state, name, unikernel, status, { lived, waits });
-  if (couldNotStart(status) || phase.health !== undefined) {
+  if (couldNotStart(status) || status.kind === "unknown" || phase.health !== undefined) {
     const { previous } = phase;
     const failures = unikernel.failures + 1;
     const delay = previous === undefined ? backOff(failures) : 0;

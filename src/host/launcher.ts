@@ -22,7 +22,7 @@ import { imagePath, verifyImage } from "./image.ts";
 import { attempt } from "./io.ts";
 import { type Left, loanOf, runFolder } from "./left.ts";
 import { Lender, type LenderOptions, type Loan } from "./loan.ts";
-import { listInheritable } from "./proc.ts";
+import { isAlive, listInheritable } from "./proc.ts";
 import { refuseHost } from "./refuse.ts";
 import type { Target } from "./statistics.ts";
 
@@ -162,10 +162,10 @@ export class Launcher {
     return this.#running.get(run)?.loan.taps ?? [];
   }
 
-  /** Whether the tender of a run is there, and not only what makes its cage. */
-  hasBegun(run: number): boolean {
-    const running = this.#running.get(run);
-    return running === undefined || !isCaging(running.guest.identity.pid);
+  /** Whether the tender of a run is there, and not only what makes its cage, or an end that is not known yet. */
+  runs(run: number): boolean {
+    const identity = this.#running.get(run)?.guest.identity;
+    return identity === undefined || (isAlive(identity) && !isCaging(identity.pid));
   }
 
   /** Stops all guests, and waits until they have ended, or cannot be made to. */

@@ -26,8 +26,8 @@ export interface Listening {
 export interface Plugged {
   /** The taps of a run, in the order of its network devices. */
   taps(run: number): readonly string[];
-  /** Whether its tender itself runs, and not what makes its cage: on a busy host that takes its time. */
-  hasBegun(run: number): boolean;
+  /** Whether its tender runs: its cage is made before, and how it ended is told after; both may take their time. */
+  runs(run: number): boolean;
 }
 
 export class Trials {
@@ -69,14 +69,19 @@ export class Trials {
 
   async #judge({ name, run, since, health, incarnation }: Trial, signal: AbortSignal): Promise<Verdict> {
     if (health === undefined || (health.pattern ?? health.probe) === undefined) {
-      while (!(signal.aborted || this.#guests.hasBegun(run))) await sleep(beginInterval);
+      await this.#untilItRuns(run, signal);
       await sleep(health?.within ?? this.#usual, undefined, { signal }).catch(() => undefined);
+      await this.#untilItRuns(run, signal);
       return { kind: "due" };
     }
     const printed = health.pattern === undefined || this.#consoles.prints(name, health, since, signal);
     const fault = incarnation && (await this.#probe(run, health, incarnation, signal));
     const healthy = (await printed) && fault === undefined;
     return healthy ? { kind: "due" } : { kind: "unhealthy", ...(fault === undefined ? {} : { fault }) };
+  }
+
+  async #untilItRuns(run: number, signal: AbortSignal): Promise<void> {
+    while (!(signal.aborted || this.#guests.runs(run))) await sleep(runInterval);
   }
 
   async #probe(
@@ -101,5 +106,5 @@ export async function findHopeless(
   return fault === undefined ? undefined : err({ kind: "probe-unfit", fault });
 }
 
-/** Milliseconds between looks at whether a tender has begun. */
-const beginInterval = 20;
+/** Milliseconds between looks at whether a tender runs. */
+const runInterval = 20;

@@ -43,6 +43,7 @@ test.for([
   { kind: "exited", code: 62 },
   { kind: "exited", code: 127 },
   { kind: "signalled", signal: 11 },
+  { kind: "unknown" },
 ] as const)(
   "a replacement that ends at once, %j, gives way to what it replaced, and its client is told when that runs",
   (status) => {

@@ -11,7 +11,7 @@ test("Trials.look gives a start its time from when its tender runs, however long
   onTestFinished(() => void child.kill("SIGKILL"));
   const { pid = 0 } = child;
   await once(child.stdout, "data");
-  const trials = new Trials(1, { prints: async () => true }, { taps: () => [], hasBegun: () => !isCaging(pid) });
+  const trials = new Trials(1, { prints: async () => true }, { taps: () => [], runs: () => !isCaging(pid) });
   const told: Event[] = [];
   const over = trials.look({ kind: "trial", name: name("alice:vm"), run: 7, since: 0 }, (event) => told.push(event));
   await new Promise((resolve) => setTimeout(resolve, 100));
@@ -23,7 +23,7 @@ test("Trials.look gives a start its time from when its tender runs, however long
 });
 
 test("Trials.look tells nothing of a unikernel that has ended first", async () => {
-  const trials = new Trials(1, { prints: async () => true }, { taps: () => [], hasBegun: () => false });
+  const trials = new Trials(1, { prints: async () => true }, { taps: () => [], runs: () => false });
   const told: Event[] = [];
   const over = trials.look({ kind: "trial", name: name("alice:vm"), run: 7, since: 0 }, (event) => told.push(event));
   trials.end(7);
