@@ -23,7 +23,9 @@ export async function sendUpload<E>(
   for await (const piece of pieces) {
     if (connection.answered()) break;
     if (!piece.ok) return piece;
-    if (piece.value.length > 0) await connection.send(encodeFrame(piece.value));
+    for (let at = 0; at < piece.value.length; at += maxChunk) {
+      await connection.send(encodeFrame(piece.value.subarray(at, at + maxChunk)));
+    }
     moved();
   }
   if (!connection.answered()) await connection.send(frameHeader(0));
@@ -46,7 +48,7 @@ export function outgoingBytes(bytes: Uint8Array): Outgoing {
   let read = 0;
   async function* pieces(): AsyncGenerator<ReturnType<typeof ok<Uint8Array>>> {
     while (read < bytes.length) {
-      const piece = bytes.subarray(read, read + pieceSize);
+      const piece = bytes.subarray(read, read + maxChunk);
       read += piece.length;
       yield ok(piece);
     }
@@ -54,5 +56,5 @@ export function outgoingBytes(bytes: Uint8Array): Outgoing {
   return { size: bytes.length, read: () => read, pieces, close: async () => undefined };
 }
 
-/** Bytes of one chunk. */
-const pieceSize: number = 64 * 1024;
+/** Bytes of one chunk: of longer ones albatross inflates the beginning over and over. */
+const maxChunk: number = 64 * 1024;

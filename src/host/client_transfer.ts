@@ -147,7 +147,7 @@ async function* piecesOf(
   }
 }
 
-/** Bytes of a piece; each is a chunk on the wire. */
+/** Bytes that are read, deflated or inflated at once. */
 const pieceSize: number = 64 * 1024;
 
 /** Downloads of one thing in one second that are told apart. */

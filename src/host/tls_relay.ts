@@ -1,19 +1,20 @@
 /**
  * A client's connection joined to a connection of its own to the daemon.
  *
- *     client ──TLS──▶ upload, up to its end ──▶ daemon
- *     client ◀──TLS── every byte             ◀── daemon
+ *     client ──TLS──▶ upload, up to its end       ──▶ daemon
+ *     client ◀──TLS── every byte, message by message ◀── daemon
  *
  * What follows an upload, and whatever comes where none is expected, never
  * reaches the daemon: behind the request it would stand where only the endpoint
- * speaks. Each side is read as fast as the other one takes it.
+ * speaks. Each side is read as fast as the other one takes it. No record that
+ * the client gets ends inside a message that fits into one (codec/tls_record).
  *
  * @module
  */
 import { createConnection, type Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
 import { ChunkReader } from "../codec/chunk.ts";
-import { HeaderReader } from "../codec/frame.ts";
+import { RecordCutter } from "../codec/tls_record.ts";
 import type { TlsLimits } from "./tls_limits.ts";
 import { errorCode } from "./tls_socket.ts";
 
@@ -58,7 +59,13 @@ class Relay {
   readonly #form: Forwarding["form"];
   readonly #limits: TlsLimits;
   readonly #resolve: (forwarded: Forwarded) => void;
-  readonly #messages = new MessageEdge();
+  readonly #messages = new RecordCutter();
+  /** What the client has not been sent. */
+  readonly #waiting: Uint8Array[] = [];
+  /** The client is being sent something. */
+  #writing = false;
+  /** How this ends when the client has been sent all. */
+  #last: ForwardEnd | undefined;
   /** While the client's upload goes on. */
   #upload: ChunkReader | undefined;
   #unasked = 0;
@@ -98,19 +105,15 @@ class Relay {
     });
     daemon.on("data", (piece: Uint8Array) => this.#passToClient(piece));
     daemon.on("drain", () => this.#client.resume());
-    daemon.on("end", () => this.#finish({ kind: "done" }));
-    daemon.on("error", (error) => this.#finish(this.#daemonError(errorCode(error))));
-    daemon.on("close", () => this.#finish(this.#daemonError("closed")));
+    daemon.on("end", () => this.#finishHeard({ kind: "done" }));
+    daemon.on("error", (error) => this.#finishHeard(this.#daemonError(errorCode(error))));
+    daemon.on("close", () => this.#finishHeard(this.#daemonError("closed")));
   }
 
   /** The listeners stay when this is over: what comes then is dropped. */
   #listenToClient(): void {
     const client = this.#client;
     client.on("data", (piece: Uint8Array) => this.#takeFromClient(piece));
-    client.on("drain", () => {
-      this.#daemon.resume();
-      this.#rearm();
-    });
     client.on("end", () => this.#clientEnded());
     client.on("close", () => this.#finish({ kind: "client-gone" }));
   }
@@ -118,9 +121,29 @@ class Relay {
   #passToClient(piece: Uint8Array): void {
     if (this.#over) return;
     this.#received += piece.length;
-    this.#messages.push(piece);
-    if (!this.#client.write(piece)) this.#daemon.pause();
+    this.#waiting.push(...this.#messages.push(piece));
+    this.#writeNext();
+    if (this.#waiting.length > 0) this.#daemon.pause();
     this.#rearm();
+  }
+
+  /** One piece after the other: what is written while another piece is on its way would be joined, and cut anew. */
+  #writeNext(): void {
+    if (this.#writing || this.#over) return;
+    const piece = this.#waiting.shift();
+    if (piece === undefined) {
+      if (this.#last !== undefined) this.#finish(this.#last);
+      else this.#daemon.resume();
+      return;
+    }
+    this.#writing = true;
+    this.#client.write(piece, (error) => {
+      // Then the client's end has been told, or is.
+      if (error) return;
+      this.#writing = false;
+      this.#rearm();
+      this.#writeNext();
+    });
   }
 
   #takeFromClient(piece: Uint8Array): void {
@@ -152,7 +175,7 @@ class Relay {
   /** It sends no more, which is no reason to withhold its reply. */
   #clientEnded(): void {
     if (this.#form === "subscription") this.#finish({ kind: "client-gone" });
-    else if (this.#received > 0 && this.#messages.between) this.#finish({ kind: "done" });
+    else if (this.#received > 0 && this.#messages.between) this.#finishHeard({ kind: "done" });
     else if (this.#upload !== undefined) this.#daemon.end();
   }
 
@@ -167,13 +190,21 @@ class Relay {
     if (this.#over) return;
     clearTimeout(this.#patience);
     const { stalled, reply } = this.#limits;
-    const moving = this.#upload !== undefined || this.#client.writableNeedDrain || !this.#messages.between;
+    const moving = this.#upload !== undefined || this.#writing || !this.#messages.between;
     if (this.#form === "subscription" && !moving) return;
     const silent = !moving && this.#received === 0;
     const end: ForwardEnd = silent
       ? { kind: "no-reply", milliseconds: reply }
       : { kind: "stalled", milliseconds: stalled };
     this.#patience = setTimeout(() => this.#finish(end), end.milliseconds);
+  }
+
+  /** Nothing more comes for the client, who is sent what came. */
+  #finishHeard(end: ForwardEnd): void {
+    if (this.#last !== undefined) return;
+    this.#last = end;
+    if (this.#messages.begun.length > 0) this.#waiting.push(this.#messages.begun);
+    this.#writeNext();
   }
 
   #finish(end: ForwardEnd): void {
@@ -183,40 +214,5 @@ class Relay {
     this.#daemon.destroy();
     const { between } = this.#messages;
     this.#resolve({ end, sent: this.#sent, received: this.#received, between });
-  }
-}
-
-/** Follows framed messages without keeping them. */
-export class MessageEdge {
-  readonly #header = new HeaderReader();
-  #headerBytes = 0;
-  #missing = 0;
-
-  get between(): boolean {
-    return this.#headerBytes === 0 && this.#missing === 0;
-  }
-
-  /** @returns how many messages these bytes complete */
-  push(bytes: Uint8Array): number {
-    let at = 0;
-    let ends = 0;
-    while (at < bytes.length) {
-      if (this.#missing > 0) {
-        const step = Math.min(this.#missing, bytes.length - at);
-        this.#missing -= step;
-        at += step;
-        if (this.#missing === 0) ends += 1;
-        continue;
-      }
-      const taken = this.#header.push(bytes, at);
-      at += taken;
-      this.#headerBytes += taken;
-      const length = this.#header.take();
-      if (length === undefined) continue;
-      this.#missing = length;
-      this.#headerBytes = 0;
-      if (length === 0) ends += 1;
-    }
-    return ends;
   }
 }

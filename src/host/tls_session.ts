@@ -6,9 +6,8 @@
  */
 import { createConnection, type Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
-import { FrameReader } from "../codec/frame.ts";
+import { FrameReader, HeaderReader } from "../codec/frame.ts";
 import type { TlsLimits } from "./tls_limits.ts";
-import { MessageEdge } from "./tls_relay.ts";
 import { errorCode } from "./tls_socket.ts";
 
 export interface Conversation {
@@ -157,6 +156,41 @@ class Session {
     clearTimeout(this.#expiry);
     this.#daemon.destroy();
     this.#resolve({ end, commands: this.#commands, between: this.#messages.between });
+  }
+}
+
+/** Follows framed messages without keeping them. */
+class MessageEdge {
+  readonly #header = new HeaderReader();
+  #headerBytes = 0;
+  #missing = 0;
+
+  get between(): boolean {
+    return this.#headerBytes === 0 && this.#missing === 0;
+  }
+
+  /** @returns how many messages these bytes complete */
+  push(bytes: Uint8Array): number {
+    let at = 0;
+    let ends = 0;
+    while (at < bytes.length) {
+      if (this.#missing > 0) {
+        const step = Math.min(this.#missing, bytes.length - at);
+        this.#missing -= step;
+        at += step;
+        if (this.#missing === 0) ends += 1;
+        continue;
+      }
+      const taken = this.#header.push(bytes, at);
+      at += taken;
+      this.#headerBytes += taken;
+      const length = this.#header.take();
+      if (length === undefined) continue;
+      this.#missing = length;
+      this.#headerBytes = 0;
+      if (length === 0) ends += 1;
+    }
+    return ends;
   }
 }
 

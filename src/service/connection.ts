@@ -79,12 +79,6 @@ export class Connection {
     return this.socket.writableLength < this.#unread;
   }
 
-  /** Sends when the peer has read what was sent before. @returns false where it is gone */
-  async sendSlowly(header: Header, payload: Payload): Promise<boolean> {
-    this.send(header, payload);
-    return this.drained();
-  }
-
   /** Resolves when the peer has read what was sent before, but for a little. @returns false where it is gone */
   async drained(): Promise<boolean> {
     if (this.socket.writableNeedDrain) {

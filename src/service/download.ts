@@ -23,8 +23,12 @@ export async function sendContent(
   const compressed = level > 0;
   if (form === "old") return sendWhole(connection, header, compressed, content, mostWhole);
   connection.send(header, { kind: "success", success: { kind: "block-device-image", compressed } });
-  for await (const bytes of content) {
-    if (!(await connection.sendSlowly(header, { kind: "data", data: { kind: "block-bytes", bytes } }))) return;
+  for await (const piece of content) {
+    for (let at = 0; at < piece.length; at += maxBytes) {
+      const bytes = piece.subarray(at, at + maxBytes);
+      connection.send(header, { kind: "data", data: { kind: "block-bytes", bytes } });
+    }
+    if (!(await connection.drained())) return;
   }
   connection.send(header, { kind: "data", data: { kind: "block-end" } });
 }
@@ -48,3 +52,9 @@ async function sendWhole(
   const image = { compressed, bytes: Buffer.concat(pieces) };
   connection.send(header, { kind: "success", success: { kind: "old-block-device-image", image } });
 }
+
+/**
+ * Bytes of a message's content: with its header, and the longest name in it, it fits into a TLS record. Of more than
+ * 64 KiB that are compressed, albatross-client inflates the beginning over and over.
+ */
+const maxBytes: number = 15 * 1024;

@@ -51,6 +51,24 @@ test.for([0, 1, 9])(
   },
 );
 
+test.for([0, 1])(
+  "no message of a dump at level %d holds more than albatross's client inflates at once",
+  async (level) => {
+    const place = new Place("spt");
+    await place.start();
+    writeFileSync(join(place.folder, "content"), randomBytes(2 * megabyte));
+    await run(place, "create-block a:disk 2 --data content");
+    const caller = await place.call("vmmd");
+    caller.say("a:disk", { kind: "command", command: { kind: "block-dump", level, form: "current" } });
+    await caller.finish();
+    const sizes = caller.wires.flatMap(({ payload }) =>
+      payload.kind === "data" && payload.data.kind === "block-bytes" ? [payload.data.bytes.length] : [],
+    );
+    expect(sizes.reduce((sum, size) => sum + size, 0)).toBeGreaterThanOrEqual(2 * megabyte);
+    expect(Math.max(...sizes)).toBeLessThanOrEqual(16 * 1024);
+  },
+);
+
 test("create-block --data fills what it creates", async () => {
   const place = new Place("spt");
   await place.start();

@@ -183,6 +183,30 @@ test("a reply of many messages comes byte for byte", async () => {
   expect(wires).toHaveLength(1000);
 });
 
+test("a record that a client gets ends where a message ends, if that fits into one", async () => {
+  const sizes = [10, 15_000, 15_000, 40_000, 3000, 12_000, 12_000, 70_000, 5];
+  const { port, pki } = await openLab({
+    answer: (it, socket) => socket.end(Buffer.concat(sizes.map((size) => reply(it, "x".repeat(size))))),
+  });
+  const leaf = hold({ profile: "client", name: "hello", issuer: pki.alice, command: { kind: "stats-subscribe" } });
+  const socket = dial(port, [leaf, pki.alice]);
+  const ends = new Set<number>();
+  let end = 0;
+  // Each is one record's content.
+  socket.on("data", (record: Buffer) => {
+    end += record.length;
+    ends.add(end);
+  });
+  const wires = await converse(socket);
+  expect(wires).toHaveLength(sizes.length);
+  let at = 0;
+  for (const wire of wires) {
+    const begin = at;
+    at += encodeFrame(encodeWire(wire)).length;
+    if (at - begin <= 16_384) expect([...ends].some((one) => one > begin && one < at)).toBe(false);
+  }
+});
+
 test("a subscription goes on when its certificate, made for the moment, has expired", async () => {
   const late = 1500;
   const { port, pki } = await openLab({
