@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { expect, vi } from "vitest";
 import type { Policy } from "../../src/core/policy.ts";
 import { openStore } from "../../src/host/store.ts";
+import { describeHostError } from "../../src/service/host_describe.ts";
 import { startDaemon } from "../../src/service/start.ts";
 import { expectError, expectOk } from "../host/folder.ts";
 import { until } from "./caller.ts";
@@ -142,3 +143,13 @@ async function stored({ dbdir }: Place): Promise<readonly string[]> {
   await store.close();
   return keys.sort();
 }
+
+scriptTest("a folder that there cannot be ends the daemon with its reason", "exit 1", async (place) => {
+  for (const option of ["dbdir", "tmpdir"] as const) {
+    for (const folder of ["/proc/x", "/proc/x/y"]) {
+      const { error } = expectError(await startDaemon(place.options({ [option]: folder })));
+      expect(error).toMatchObject({ path: expect.stringContaining(folder), code: "ENOENT" });
+      expect(describeHostError(error)).toMatch(/\/proc\/x.*: there is no such file$/);
+    }
+  }
+});
