@@ -48,6 +48,7 @@ export async function run(
   for (const add of families) add(program, session);
   try {
     if (words.length === 0) program.outputHelp();
+    else if (words[0] === "help" && words.length > 1) helpOn(program, words[1]).outputHelp();
     else await program.parseAsync(words, { from: "user" });
     return outcome === undefined ? statuses.success : report(environment, loggingOf(program), outcome);
   } catch (error) {
@@ -72,10 +73,19 @@ function createProgram(environment: Environment): CommanderCommand {
     .exitOverride();
 }
 
+/** What `help` is to tell of; throws as commander does where there is no such command, after having said so. */
+function helpOn(program: CommanderCommand, name = ""): CommanderCommand {
+  if (name === "help" || name.startsWith("-")) return program;
+  return commandOf(program, name) ?? program.error(`error: unknown command '${name}'`);
+}
+
+function commandOf(program: CommanderCommand, name = ""): CommanderCommand | undefined {
+  return program.commands.find((command) => command.name() === name || command.aliases().includes(name));
+}
+
 /** The options of the sub-command that ran. */
 function loggingOf(program: CommanderCommand): Logging {
-  const [name] = program.args;
-  const ran = program.commands.find((command) => command.name() === name || command.aliases().includes(name ?? ""));
+  const ran = commandOf(program, program.args[0]);
   return ran === undefined ? program.opts() : loggingOf(ran);
 }
 

@@ -94,6 +94,19 @@ test("run reads a refusal that comes while a large image is still being sent", a
   expect([status, stderr]).toEqual([117, "error: host [unikernel: a:web]: command failed: too large\\x1b[2J\n"]);
 });
 
+test.for([["help", "foo"], ["foo"]] as const)("124: there is no such command: %j", async (words) => {
+  const { status, stdout, stderr } = await say(words, temporaryFolder());
+  expect({ status, stdout }).toEqual({ status: 124, stdout: "" });
+  expect(stderr).toContain("unknown command 'foo'");
+});
+
+test.for(["lock", "replace-policy"])("help tells of %s as its own --help does", async (command) => {
+  const folder = temporaryFolder();
+  const help = await say(["help", command], folder);
+  expect(help.stdout).toMatch(/^Usage: fulmar /);
+  expect(help).toEqual(await say([command, "--help"], folder));
+});
+
 test("122: there is no daemon", async () => {
   const folder = temporaryFolder();
   expect(await say(["info", "--tmpdir", folder], folder)).toEqual({
