@@ -20,6 +20,8 @@ export interface DaemonWords {
   readonly tenders: readonly TenderKind[];
   readonly allowTcg: boolean;
   readonly cage: boolean;
+  /** Below /sys/fs/cgroup. */
+  readonly cgroup?: string;
   readonly chargeOverhead: boolean;
   /** Seconds. */
   readonly grace: number;
@@ -84,6 +86,7 @@ export function createDaemonProgram(ask: (work: OfflineWork) => void): Command {
     .option("--tenders <kinds>", "the tenders that this host offers: hvt, spt, virtio", parseTenders, ["hvt", "spt"])
     .option("--allow-tcg", "run virtio images in QEMU without KVM, which is no security boundary", false)
     .option("--no-cage", "run guests as the daemon's own user, for development")
+    .option("--cgroup <group>", "the cgroup, below /sys/fs/cgroup, that guests' own are made in, in place of the top")
     .option("--charge-overhead", "count what a tender takes itself, too, as memory: spt 2 MB, hvt 4, QEMU 96", false)
     .option("--grace <seconds>", "how long a guest has to end before it is killed", parseSeconds, 10)
     .option("--no-drop-path", "tell guests their whole name, --name=alice:web in place of --name=web")
@@ -115,7 +118,7 @@ export function createDaemonProgram(ask: (work: OfflineWork) => void): Command {
     .option("--systemd-socket-activation", "serve on the sockets that systemd opened, and open only the others", false)
     .option(
       "--stop-guests",
-      "end all guests, and the daemon that has them; they start again with the next daemon (with the --dbdir and --tmpdir that it has)",
+      "end all guests, and the daemon that has them; they start again with the next daemon (with the --dbdir, --tmpdir and --cgroup that it has)",
       false,
     )
     .option("--syslog", "begin each line of the log with its priority, as the journal reads it", false)

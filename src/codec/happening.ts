@@ -3,7 +3,7 @@
  *
  *     Happening ::= CHOICE { created [0] NULL, restarted [1] NULL, destroyed [3] NULL, held [4] NULL,
  *       ended [2] SEQUENCE { status Status, failures Int, delay [0] Int (ms) OPTIONAL } }
- *     Status ::= CHOICE { exited [0] Int, signalled [1] Int, unknown [2] NULL }
+ *     Status ::= CHOICE { exited [0] Int, signalled [1] Int, unknown [2] NULL, outOfMemory [3] NULL }
  *
  * @module
  */
@@ -54,6 +54,8 @@ export function writeStatus(status: ExitStatus): Der {
       return explicit(1, integer(status.signal));
     case "unknown":
       return explicit(2, nul);
+    case "out-of-memory":
+      return explicit(3, nul);
     default:
       return unreachable(status);
   }
@@ -67,6 +69,7 @@ const statuses: Readonly<Record<number, (reader: Reader) => ExitStatus>> = {
   0: (reader) => ({ kind: "exited", code: readNatural(reader) }),
   1: (reader) => ({ kind: "signalled", signal: readNatural(reader) }),
   2: (reader) => reader.null({ kind: "unknown" }),
+  3: (reader) => reader.null({ kind: "out-of-memory" }),
 };
 
 const happenings: Readonly<Record<number, (reader: Reader) => Happening>> = {

@@ -246,6 +246,8 @@ export function describeExit(status: ExitStatus): string {
       return `with status ${status.code}`;
     case "signalled":
       return `by signal ${status.signal}`;
+    case "out-of-memory":
+      return "by signal 9, out of memory";
     case "unknown":
       return "with an unknown status";
     default:

@@ -10,6 +10,8 @@ import type { FailBehaviour } from "./unikernel.ts";
 export type ExitStatus =
   | { readonly kind: "exited"; readonly code: number }
   | { readonly kind: "signalled"; readonly signal: number }
+  /** Killed by the kernel, as its cgroup had no memory left. */
+  | { readonly kind: "out-of-memory" }
   | { readonly kind: "unknown" };
 
 /**
@@ -28,6 +30,7 @@ export function shouldRestart(behaviour: FailBehaviour, status: ExitStatus): boo
 export function couldNotStart(status: ExitStatus): boolean {
   return (
     status.kind === "signalled" ||
+    status.kind === "out-of-memory" ||
     (status.kind === "exited" && (neverRestart.has(status.code) || noProgram.has(status.code)))
   );
 }

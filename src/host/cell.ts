@@ -14,7 +14,7 @@ import { ok, type Result } from "../core/result.ts";
 import type { Incarnation } from "../core/state.ts";
 import { blockPath } from "./block.ts";
 import { cageArgv, type Limits, namespaceArgv } from "./cage.ts";
-import { type Cgroups, openCgroups } from "./cgroup.ts";
+import { type Cgroups, findCgroups, type Hierarchy, openCgroups } from "./cgroup.ts";
 import { kvmGroup } from "./devices.ts";
 import { attempt, type IoError } from "./io.ts";
 import { openView, type View } from "./view.ts";
@@ -91,14 +91,25 @@ export class Cells {
   }
 }
 
-/** @returns the cells, and why they lack what they lack */
+/** What the cells of one daemon are made of. */
+export interface CellPlaces {
+  readonly tmpdir: string;
+  readonly dbdir: string;
+  /** The cgroup that guests' own are to be in, below the hierarchy's root; absent: the root. */
+  readonly cgroup?: string;
+}
+
+/**
+ * @param tag - tells this daemon's cgroups from another's
+ * @returns the cells, and why they lack what they lack
+ */
 export async function openCells(
-  tmpdir: string,
-  dbdir: string,
+  places: CellPlaces,
   tag: string,
 ): Promise<{ readonly cells: Cells; readonly faults: readonly object[] }> {
+  const { tmpdir, dbdir } = places;
   const view = await openView(tmpdir, dbdir);
-  const cgroups = await openCgroups(tag);
+  const cgroups = await openCgroups(tag, hierarchyOf(places));
   if (cgroups.ok) await cgroups.value.sweep();
   const cells = new Cells(dbdir, view.ok ? view.value : undefined, cgroups.ok ? cgroups.value : undefined);
   const faults = [
@@ -106,6 +117,15 @@ export async function openCells(
     ...(cgroups.ok ? [] : [{ lacking: "cgroups", error: cgroups.error }]),
   ];
   return { cells, faults };
+}
+
+/** All guests have ended: takes away what was made for them together. */
+export function dissolveCells(places: CellPlaces, tag: string): Promise<Result<void, IoError>> {
+  return findCgroups(tag, hierarchyOf(places)).dissolve();
+}
+
+function hierarchyOf({ cgroup = "" }: CellPlaces): Hierarchy {
+  return { root: "/sys/fs/cgroup", group: cgroup };
 }
 
 function groupLimits({ config, tender }: Incarnation, { tasks }: Limits): Parameters<Cgroups["create"]>[1] {

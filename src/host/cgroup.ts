@@ -2,19 +2,20 @@
  * Cgroups: one for each caged guest, with limits for its memory, CPU time and
  * tasks, where the host has the unified hierarchy (cgroup v2) and lets us write.
  *
- * They lie in a folder of this daemon's own: beside the daemon's cgroup where
- * that was delegated by systemd (`Delegate=`, `DelegateSubgroup=daemon`), else at
- * the top. Guests outlive the daemon, and so do their groups.
+ * They lie in a folder of this daemon's own: in a group that was delegated to it
+ * (by systemd, to the unit fulmar-guests.service), else at the top. Guests outlive
+ * the daemon, and so do their groups.
  *
  * @module
  */
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
-import { basename, dirname, join } from "node:path";
+import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Name } from "../core/name.ts";
 import { err, ok, type Result } from "../core/result.ts";
 import { fileName } from "./file_name.ts";
 import { attempt, errnoOf, type IoError } from "./io.ts";
+import { shimGroup } from "./shim.ts";
 
 export interface GroupLimits {
   /** MB, the tender's own included. */
@@ -31,11 +32,11 @@ export type CgroupError =
   | { readonly kind: "cgroup-controllers-missing"; readonly missing: string }
   | IoError;
 
-/** Where the kernel shows the hierarchy, and which group of it this process is in. */
+/** Where the kernel shows the hierarchy, and which group of it is ours to divide. */
 export interface Hierarchy {
   readonly root: string;
-  /** As in /proc/PID/cgroup. */
-  readonly own: string;
+  /** Below `root`; empty: the top. No process may be in it itself. */
+  readonly group: string;
 }
 
 export class Cgroups {
@@ -49,7 +50,7 @@ export class Cgroups {
   create(name: Name, limits: GroupLimits): Promise<Result<string, IoError>> {
     const path = this.#pathOf(name);
     return attempt("create", path, () => {
-      mkdirSync(path, { recursive: true });
+      for (const folder of [join(this.#folder, shimGroup), path]) mkdirSync(folder, { recursive: true });
       const { memory, cpus, cpuids, tasks } = limits;
       writeFileSync(join(path, "memory.max"), String(memory * megabyte));
       writeFileSync(join(path, "memory.oom.group"), "1");
@@ -83,6 +84,17 @@ export class Cgroups {
     });
   }
 
+  /** Removes all groups in which nothing is any more, and the folder if that was all: shims end just after their guests. */
+  async dissolve(): Promise<Result<void, IoError>> {
+    for (let tries = 1; existsSync(this.#folder); tries++) {
+      const swept = await this.sweep();
+      removeEmpty(this.#folder);
+      if (!swept.ok || tries === removeTries) return swept;
+      await delay(removeInterval);
+    }
+    return ok(undefined);
+  }
+
   #pathOf(name: Name): string {
     return join(this.#folder, fileName(name));
   }
@@ -93,13 +105,9 @@ export class Cgroups {
  *
  * @param tag - tells this daemon's folder from another's
  */
-export async function openCgroups(
-  tag: string,
-  hierarchy: Hierarchy = readHierarchy(),
-): Promise<Result<Cgroups, CgroupError>> {
-  const { root, own } = hierarchy;
+export async function openCgroups(tag: string, { root, group }: Hierarchy): Promise<Result<Cgroups, CgroupError>> {
   if (!existsSync(join(root, "cgroup.controllers"))) return err({ kind: "no-cgroup-v2", path: root });
-  const parent = basename(own) === delegated ? join(root, dirname(own)) : root;
+  const parent = join(root, group);
   const folder = join(parent, tag);
   const made = await attempt("create", folder, () => {
     pass(parent);
@@ -110,6 +118,11 @@ export async function openCgroups(
   if (!made.ok) return made;
   if (made.value.length > 0) return err({ kind: "cgroup-controllers-missing", missing: made.value.join(" ") });
   return ok(new Cgroups(folder));
+}
+
+/** The groups that this or an earlier daemon has made, if it has. */
+export function findCgroups(tag: string, { root, group }: Hierarchy): Cgroups {
+  return new Cgroups(join(root, group, tag));
 }
 
 /** Lets the groups below have the controllers that this one has. @returns these */
@@ -128,16 +141,7 @@ function removeEmpty(path: string): void {
   }
 }
 
-/** A host with several hierarchies (v1) has the unified one elsewhere, without these controllers. */
-function readHierarchy(): Hierarchy {
-  const own = /^0::(.*)$/m.exec(readFileSync("/proc/self/cgroup", "latin1"))?.[1] ?? "/";
-  return { root: "/sys/fs/cgroup", own };
-}
-
 const controllers: readonly string[] = ["memory", "pids", "cpu", "cpuset"];
-
-/** The daemon's own group, where its parent is the daemon's to divide (systemd.resource-control(5)). */
-const delegated = "daemon";
 
 /** Microseconds: the kernel's own default (cgroup-v2, cpu.max). */
 const period = 100_000;

@@ -4,7 +4,7 @@
  *
  * NAME.guest says what the daemon wants to know again, NAME.stop that it told
  * the guest to end. NAME.pid (pid, start time, boot) and NAME.exit (pid, start
- * time, status) are the shim's.
+ * time, status, and `oom` where memory was what it lacked) are the shim's.
  *
  * @module
  */
@@ -72,8 +72,10 @@ export function readIdentity({ pid: file }: GuestFiles): ProcessIdentity | undef
 
 /** The status that the shim recorded for this very process. */
 export function readExit({ exit }: GuestFiles, identity: ProcessIdentity): ExitStatus | undefined {
-  const [pid, start, status] = readWords(exit).map(Number);
+  const words = readWords(exit);
+  const [pid, start, status] = words.map(Number);
   if (pid !== identity.pid || start !== identity.start || status === undefined) return undefined;
+  if (words[3] === "oom") return { kind: "out-of-memory" };
   return status > signalBase && status <= lastSignal
     ? { kind: "signalled", signal: status - signalBase }
     : { kind: "exited", code: status };

@@ -21,7 +21,7 @@ import { forgetGuest, markStopping } from "./guest_files.ts";
 import { imagePath, verifyImage } from "./image.ts";
 import { attempt } from "./io.ts";
 import { type Left, loanOf, runFolder } from "./left.ts";
-import { Lender, type LenderOptions, type Loan } from "./loan.ts";
+import { Lender, type LenderOptions, type Loan, networkOf } from "./loan.ts";
 import { isAlive, listInheritable } from "./proc.ts";
 import { refuseHost } from "./refuse.ts";
 import type { Target } from "./statistics.ts";
@@ -179,6 +179,7 @@ export class Launcher {
         if (await this.stop(run)) await over;
       }),
     );
+    await this.#lender.close();
   }
 
   /** Lets go of all guests but those that are being stopped, whose end is waited for. */
@@ -289,11 +290,4 @@ async function checkImage(dbdir: string, digest: Uint8Array): Promise<Result<voi
   const sound = await verifyImage(dbdir, digest);
   if (!sound.ok) return err(refuseHost("reading the image", sound.error));
   return sound.value ? ok(undefined) : err({ kind: "image-damaged" });
-}
-
-/** The guest's devices with their taps: so albatross tells them to who measures. */
-function networkOf({ taps }: Loan, incarnation: Incarnation | undefined): Target["network"] {
-  const devices = incarnation?.devices ?? [];
-  const names = devices.flatMap((device) => (device.kind === "net" ? [device.device] : []));
-  return names.map((bridge, index) => ({ bridge, tap: taps[index] ?? "" }));
 }

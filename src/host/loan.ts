@@ -16,17 +16,16 @@ import { err, ok, type Result } from "../core/result.ts";
 import type { Incarnation } from "../core/state.ts";
 import { lendBlock, reclaimBlocks, takeBackBlock } from "./block.ts";
 import { firstUid, UidPool } from "./cage.ts";
-import { type Cell, Cells, openCells } from "./cell.ts";
+import { type Cell, type CellPlaces, Cells, dissolveCells, openCells } from "./cell.ts";
 import { openKvm, openTun } from "./devices.ts";
 import { type ConsoleInput, openConsole, removeConsole, removeConsoles } from "./fifo.ts";
 import type { IoError } from "./io.ts";
 import type { Log } from "./log.ts";
 import { refuseHost } from "./refuse.ts";
+import type { Target } from "./statistics.ts";
 import { Taps } from "./tap.ts";
 
-export interface LenderOptions {
-  readonly dbdir: string;
-  readonly tmpdir: string;
+export interface LenderOptions extends CellPlaces {
   /** Whether guests get a uid of their own; only root can do that. */
   readonly cage: boolean;
   readonly log: Log;
@@ -71,9 +70,9 @@ export class Lender {
 
   /** Finds out of what this host lets the guests' cells be made, and says what is missing. */
   async prepareCells(): Promise<void> {
-    const { cage, tmpdir, dbdir, log } = this.#options;
+    const { cage, log } = this.#options;
     if (!cage) return;
-    const { cells, faults } = await openCells(tmpdir, dbdir, this.#tag);
+    const { cells, faults } = await openCells(this.#options, this.#tag);
     this.#cells = cells;
     for (const fault of faults) log.warn(fault, "the cage of guests is less than it could be");
   }
@@ -158,6 +157,13 @@ export class Lender {
     if (taps.ok) await this.#taps.remove(taps.value.filter((tap) => !held.has(tap)));
   }
 
+  /** Nothing is lent any more, and nothing will be. */
+  async close(): Promise<void> {
+    const { cage, log } = this.#options;
+    const dissolved = cage ? await dissolveCells(this.#options, this.#tag) : ok(undefined);
+    if (!dissolved.ok) log.warn({ error: dissolved.error }, "cannot remove the guests' cgroups");
+  }
+
   #listen(name: Name): ReturnType<typeof openConsole> {
     const opened = openConsole(this.#fifoDir, name, (bytes) => this.#options.output(name, bytes));
     return opened.then((console) => {
@@ -169,4 +175,11 @@ export class Lender {
   get #fifoDir(): string {
     return join(this.#options.tmpdir, "fifo");
   }
+}
+
+/** The guest's devices with their taps: so albatross tells them to who measures. */
+export function networkOf({ taps }: Loan, incarnation: Incarnation | undefined): Target["network"] {
+  const devices = incarnation?.devices ?? [];
+  const names = devices.flatMap((device) => (device.kind === "net" ? [device.device] : []));
+  return names.map((bridge, index) => ({ bridge, tap: taps[index] ?? "" }));
 }

@@ -6,7 +6,8 @@
  * goes into its cage, writes down who it is, tells that, and becomes the tender:
  * none ever runs without a record. The console is opened on that side alone, for
  * reading and writing: then the tender never sees a closed pipe, and to kill the
- * shim stops no guest.
+ * shim stops no guest. Where guests have cgroups the shims have one together, so
+ * that they are not among the daemon's processes, nor in the way of a guest's end.
  *
  * Where the shim was given a PID namespace for its children, the tender is the
  * first process in it, and with its end nothing can be forked into it any more:
@@ -16,20 +17,25 @@
  * @module
  */
 
+/** The cgroup of the shims, beside the guests', whose names are others (see file_name). */
+export const shimGroup = "shims";
+
 /**
  * POSIX sh, run with `sh -c`, a name, then: console FIFO, pid file, exit file, table of mounts, cgroup (the last two may
  * be empty), the tender's argv. Reports on descriptor 3: pid and start time, or 0 and what it could not enter.
  */
-export const shim = `
+export const shim: string = `
 fifo=$1 pids=$2 exits=$3 mounts=$4 cgroup=$5
 shift 5
 umask 077
 ulimit -c 0
 exec 4>&- 5>&- 6>&- 7>&- 8>&- 9>&-
+join() { { echo 0 >"$1/cgroup.procs"; } 2>/dev/null || { echo 0 cgroup >&3; exit 126; }; }
+[ -z "$cgroup" ] || join "\${cgroup%/*}/${shimGroup}"
 { echo 0 >/proc/self/oom_score_adj; } 2>/dev/null
 birth() { start=\${20}; }
 enter() {
-  [ -z "$cgroup" ] || { echo 0 >"$cgroup/cgroup.procs"; } 2>/dev/null || { echo 0 cgroup >&3; exit 126; }
+  [ -z "$cgroup" ] || join "$cgroup"
   [ -z "$mounts" ] || mount --all --fstab "$mounts" >/dev/null 2>&1 || { echo 0 mounts >&3; exit 126; }
   read -r stat </proc/self/stat
   read -r boot </proc/sys/kernel/random/boot_id
@@ -46,6 +52,9 @@ exec 3>&-
 read -r stat </proc/$pid/stat
 birth \${stat##*) }
 wait "$pid"
-status=$?
-printf '%s %s %s\\n' "$pid" "$start" "$status" >"$exits.new" && exec mv -f "$exits.new" "$exits"
+status=$? why=
+[ "$status" != 137 ] || [ -z "$cgroup" ] || while read -r event count; do
+  [ "$event" != oom_kill ] || [ "$count" = 0 ] || why=' oom'
+done <"$cgroup/memory.events"
+printf '%s %s %s%s\\n' "$pid" "$start" "$status" "$why" >"$exits.new" && exec mv -f "$exits.new" "$exits"
 `;

@@ -51,6 +51,8 @@ export interface DaemonOptions extends MetricsOptions {
   readonly allowTcg: boolean;
   /** Whether guests get users of their own. */
   readonly cage: boolean;
+  /** The cgroup that guests' own are made in, below /sys/fs/cgroup; absent: its top. */
+  readonly cgroup?: string;
   /** Whether policies count what tenders take besides their guests' memory; absent: they do not, as with albatross. */
   readonly chargeOverhead?: boolean;
   /** Milliseconds that a guest has to end after SIGTERM. */
@@ -176,7 +178,7 @@ function assemble(
   state: Runner["state"],
   left: readonly Left[],
 ): Assembled {
-  const { dbdir, tmpdir, tenders, allowTcg, cage, grace, dropPath = true, log } = options;
+  const { dbdir, tmpdir, tenders, allowTcg, cage, grace, dropPath = true, log, cgroup } = options;
   const limits = limitsOf(options);
   const consoles = new Consoles(limits, options.maxSubscribers);
   const events = new EventLog(limits.watchers);
@@ -185,6 +187,7 @@ function assemble(
   const collectors = new Collectors(log);
   const launcher = new Launcher(left, {
     ...{ dbdir, tmpdir, cage, grace, dropPath, log },
+    ...(cgroup === undefined ? {} : { cgroup }),
     output: (name, bytes) => consoles.output(name, bytes, Date.now()),
     opened: (name) => consoles.activate(name),
     started: (name, target) => {

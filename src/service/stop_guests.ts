@@ -16,6 +16,8 @@ export interface StopOptions {
   readonly tmpdir: string;
   readonly dbdir: string;
   readonly cage: boolean;
+  /** See DaemonOptions. */
+  readonly cgroup?: string;
   /** Milliseconds from SIGTERM to SIGKILL, where no daemon runs: one that does has its own. */
   readonly grace: number;
   readonly log: Log;

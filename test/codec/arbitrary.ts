@@ -176,6 +176,7 @@ function named<T>(value: fc.Arbitrary<T>): fc.Arbitrary<{ readonly name: Name; r
 const exitStatus: fc.Arbitrary<ExitStatus> = fc.oneof(
   fc.record({ ...kind("exited"), code: fc.nat(255) }),
   fc.record({ ...kind("signalled"), signal: fc.nat(64) }),
+  fc.record(kind("out-of-memory")),
   fc.record({ ...kind("unknown") }),
 );
 

@@ -10,27 +10,32 @@ const limits = { memory: 34, cpus: 1, cpuids: [0, 2], tasks: 8 };
 
 test("openCgroups makes its folder at the top, and passes the controllers on that it needs", async () => {
   const root = paper("io memory pids cpu cpuset");
-  expectOk(await openCgroups("fulmar-1", { root, own: "/system.slice/fulmard.service" }));
+  expectOk(await openCgroups("fulmar-1", { root, group: "" }));
   expect(readFileSync(join(root, "cgroup.subtree_control"), "latin1")).toBe("+memory +pids +cpu +cpuset");
   expect(readFileSync(join(root, "fulmar-1/cgroup.subtree_control"), "latin1")).toBe("+memory +pids +cpu +cpuset");
 });
 
-test("openCgroups makes it beside the daemon's own group where systemd delegated that", async () => {
+test("openCgroups makes it in the group that it is given", async () => {
   const root = paper("memory pids cpu cpuset");
-  const unit = join(root, "system.slice/fulmard.service");
+  const unit = join(root, "system.slice/fulmar-guests.service");
   paper("memory pids cpu cpuset", join(unit, "fulmar-1"));
   writeFileSync(join(unit, "cgroup.controllers"), "memory pids cpu cpuset\n");
-  expectOk(await openCgroups("fulmar-1", { root, own: "/system.slice/fulmard.service/daemon" }));
+  expectOk(await openCgroups("fulmar-1", { root, group: "system.slice/fulmar-guests.service" }));
   expect(existsSync(join(unit, "fulmar-1/cgroup.subtree_control"))).toBe(true);
   expect(existsSync(join(root, "cgroup.subtree_control"))).toBe(false);
 });
 
 test("openCgroups says what is missing", async () => {
   const error = async (root: string): Promise<unknown> =>
-    expectError(await openCgroups("fulmar-1", { root, own: "/" }));
+    expectError(await openCgroups("fulmar-1", { root, group: "" }));
   const empty = temporaryFolder();
   expect(await error(empty)).toEqual({ kind: "no-cgroup-v2", path: empty });
   expect(await error(paper("pids cpu"))).toEqual({ kind: "cgroup-controllers-missing", missing: "memory cpuset" });
+  const gone = await openCgroups("fulmar-1", {
+    root: paper("memory pids cpu cpuset"),
+    group: "system.slice/none.service",
+  });
+  expect(expectError(gone)).toMatchObject({ code: "ENOENT" });
 });
 
 test("Cgroups gives a guest's group its limits", async () => {
@@ -61,7 +66,7 @@ test("Cgroups removes a group that is empty, and minds no other", async () => {
   for (const file of readdirSync(path)) rmSync(join(path, file));
   expectOk(await groups.remove(vm));
   expectOk(await groups.remove(vm));
-  expect(folders()).toEqual([":busy"]);
+  expect(folders()).toEqual([":busy", "shims"]);
 });
 
 test("the kernel's own hierarchy lets a group go once its process has ended, and not before", async ({ skip }) => {
@@ -70,20 +75,23 @@ test("the kernel's own hierarchy lets a group go once its process has ended, and
   if (!(await run(["mount", "-t", "cgroup2", "none", root])).ok) skip("no unified hierarchy can be mounted here");
   const folder = join(root, `fulmar-test-${process.pid}`);
   onTestFinished(async () => {
-    for (const path of [join(folder, "alice:vm"), folder]) await run(["rmdir", path]);
+    for (const path of [join(folder, "alice:vm"), join(folder, "shims"), folder]) await run(["rmdir", path]);
     await run(["umount", root]);
   });
   const have = readFileSync(join(root, "cgroup.controllers"), "latin1");
   if (!/\bmemory\b.*\bpids\b|\bpids\b.*\bmemory\b/.test(have)) {
-    const refused = await openCgroups(`fulmar-test-${process.pid}`, { root, own: "/" });
+    const refused = await openCgroups(`fulmar-test-${process.pid}`, { root, group: "" });
     expect(expectError(refused).kind).toBe("cgroup-controllers-missing");
     skip("this host's controllers for memory and tasks are in the old hierarchies (cgroup v1)");
   }
-  const groups = expectOk(await openCgroups(`fulmar-test-${process.pid}`, { root, own: "/" }));
+  const groups = expectOk(await openCgroups(`fulmar-test-${process.pid}`, { root, group: "" }));
   const path = expectOk(await groups.create(vm, { ...limits, cpuids: [0] }));
   expectOk(await run(["sh", "-c", 'echo 0 >"$0/cgroup.procs"; cat /proc/self/cgroup', path]));
+  const members = readFileSync(join(folder, "shims", "cgroup.procs"), "latin1");
   expectOk(await groups.remove(vm));
-  expect(existsSync(path)).toBe(false);
+  expect([members, existsSync(path)]).toEqual(["", false]);
+  expectOk(await groups.dissolve());
+  expect(existsSync(folder)).toBe(false);
 });
 
 /** A double of the hierarchy: a folder with a file of the controllers in it, and in the folder of a daemon's groups. */
@@ -97,5 +105,5 @@ function paper(controllers: string, groups?: string): string {
 
 async function open(): Promise<{ readonly groups: Cgroups; readonly folder: string }> {
   const root = paper("memory pids cpu cpuset");
-  return { groups: expectOk(await openCgroups("fulmar-1", { root, own: "/" })), folder: join(root, "fulmar-1") };
+  return { groups: expectOk(await openCgroups("fulmar-1", { root, group: "" })), folder: join(root, "fulmar-1") };
 }

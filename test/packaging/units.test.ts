@@ -16,6 +16,7 @@ function exposure(unit: string): number | undefined {
 
 test.for([
   ["fulmar-endpoint.service", 1.0],
+  ["fulmar-guests.service", 3.0],
   // What its guests cannot do costs the daemon 0.5: it makes namespaces, mounts and cgroups for them.
   ["fulmard.service", 4.6],
 ] as const)("%s is exposed below %d", ([unit, limit], { skip }) => {
@@ -24,10 +25,20 @@ test.for([
   expect(level).toBeLessThan(limit);
 });
 
-test("a daemon that ends leaves its guests running, and lives when one of them is killed for its memory", () => {
-  const unit = read("systemd/fulmard.service");
-  for (const line of ["KillMode=process", "OOMPolicy=continue", "TasksMax=infinity"])
-    expect(unit).toMatch(`\n${line}\n`);
+test("a daemon that ends leaves its guests running, in a unit that ends with the machine and no sooner", () => {
+  const daemon = read("systemd/fulmard.service");
+  for (const line of ["KillMode=process", "OOMPolicy=continue", "Requires=fulmar-guests.service"])
+    expect(daemon).toMatch(`\n${line}\n`);
+  expect(daemon).toMatch(/^After=.* fulmar-guests\.service$/m);
+  expect(daemon).toMatch(/^ExecStart=.* --cgroup system\.slice\/fulmar-guests\.service /m);
+  const guests = read("systemd/fulmar-guests.service");
+  for (const line of ["Delegate=memory pids cpu cpuset", "OOMPolicy=continue", "TasksMax=infinity"])
+    expect(guests).toMatch(`\n${line}\n`);
+  expect(guests).toMatch(/^ExecStop=\/usr\/bin\/fulmard .*--stop-guests /m);
+});
+
+test("guests inherit no filter that a tender fails at: solo5-spt asks for its personality", () => {
+  expect(read("systemd/fulmard.service")).not.toMatch(/^LockPersonality=/m);
 });
 
 test("the endpoint is another user than the daemon, in the group of the daemon's sockets, without the host's network", () => {

@@ -2,10 +2,11 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, readlinkSync, writeFi
 import { join } from "node:path";
 import { expect, type TestContext, test, vi } from "vitest";
 import { firstUid, namespaceArgv } from "../../src/host/cage.ts";
+import { findCgroups, openCgroups } from "../../src/host/cgroup.ts";
 import { run } from "../../src/host/run.ts";
 import { isRoot } from "../host/folder.ts";
 import { until } from "./caller.ts";
-import { create, destroy, guestTest, openScripted, type Place, readGuest, scriptTest } from "./lab.ts";
+import { config, create, destroy, guestTest, openScripted, type Place, readGuest, scriptTest } from "./lab.ts";
 
 vi.setConfig({ testTimeout: 60_000 });
 
@@ -79,6 +80,61 @@ test("what a cage cannot have is said once, and guests run without it", async ()
   expect(Number(status(place, "Uid").split("\t")[0])).toBeGreaterThanOrEqual(firstUid(0));
   expect(namespace(place, "mnt")).toBe(readlinkSync("/proc/self/ns/mnt"));
 });
+
+test("a guest's cgroup bounds it, outlives the daemon, and goes with the guest", (context) =>
+  grouped(context, async (place) => {
+    place.script(long);
+    const daemon = await place.start();
+    await place.ask("vm", create(hello, { memory: 128, cpus: 1 }));
+    await until(() => status(place, "Name") === "solo5-spt", "the tender");
+    const group = groupOf(tender(place));
+    const of = (file: string): string => readFileSync(join(group, file), "latin1").trim();
+    expect(of("memory.max")).toBe(`${(128 + 2 + 1) * 1024 * 1024}`);
+    expect(["pids.max", "cpu.max", "memory.oom.group"].map(of)).toEqual(["8", "100000 100000", "1"]);
+    expect(of("cpuset.cpus")).toBe(`${config.cpuids[0]}`);
+    expect(groupOf(Number(status(place, "PPid")))).toBe(join(group, "..", "shims"));
+    await daemon.stop();
+    mkdirSync(join(group, "..", ":left"));
+    await place.start();
+    await place.running(1);
+    expect(groupOf(tender(place))).toBe(group);
+    expect(existsSync(join(group, "..", ":left"))).toBe(false);
+    expect(await place.ask("vm", destroy)).toBe("destroyed unikernel");
+    expect(existsSync(group)).toBe(false);
+  }));
+
+test("a guest that needs more memory than it has ends alone, and it is told why, also by the next daemon", (context) =>
+  grouped(context, async (place) => {
+    place.script(`trap "dd if=/dev/zero of=/dev/null bs=100M count=1" USR1; echo ready; ${long}`);
+    const daemon = await place.start();
+    for (const label of ["bystander", "now", "later"]) {
+      await place.ask(label, create(hello, { memory: 16 }));
+      await (await place.listen(label)).line("ready");
+    }
+    const [bystander = 0, now = 0, later = 0] = place.tenders();
+    process.kill(now, "SIGUSR1");
+    await (await place.listen("now")).line("fulmar: ended by signal 9, out of memory");
+    await daemon.stop();
+    process.kill(later, "SIGUSR1");
+    await until(() => place.tenders().length === 1, "the end of the other");
+    await place.start();
+    await (await place.listen("later")).line("fulmar: ended by signal 9, out of memory");
+    expect(place.tenders()).toEqual([bystander]);
+    expect(existsSync(join(groupOf(bystander), "..", ":later"))).toBe(false);
+  }));
+
+async function grouped(context: TestContext, body: (place: Place) => Promise<void>): Promise<void> {
+  const tag = `fulmar-test-${process.pid}`;
+  const opened = isRoot ? await openCgroups(tag, { root: "/sys/fs/cgroup", group: "" }) : undefined;
+  if (opened?.ok !== true) context.skip(`no cgroups: ${JSON.stringify(opened?.error ?? "not root")}`);
+  await findCgroups(tag, { root: "/sys/fs/cgroup", group: "" }).dissolve();
+  await body(openScripted(""));
+}
+
+function groupOf(pid: number): string {
+  const [, path = ""] = /^0::(.*)$/m.exec(readFileSync(`/proc/${pid}/cgroup`, "latin1")) ?? [];
+  return join("/sys/fs/cgroup", path);
+}
 
 async function caged(context: TestContext, body: (place: Place) => Promise<void>): Promise<void> {
   if (!namespaces) context.skip("this process may not make namespaces");
