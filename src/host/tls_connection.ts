@@ -34,6 +34,8 @@ export class Connection implements TlsClient {
   readonly #limits: TlsLimits;
   readonly #timer: NodeJS.Timeout;
   pending = true;
+  /** While `secure` is told OpenSSL has still something of its own to send, and takes no end. */
+  #settling = false;
 
   constructor({ socket, readPresented }: Handshake, address: string, place: Place, limits: TlsLimits) {
     this.socket = socket;
@@ -53,6 +55,10 @@ export class Connection implements TlsClient {
   /** The handshake is done: what was presented, unless the session shows no chain. */
   settle(): Presented | "resumed" {
     clearTimeout(this.#timer);
+    this.#settling = true;
+    setImmediate(() => {
+      this.#settling = false;
+    });
     this.pending = false;
     if (this.socket.isSessionReused()) return "resumed";
     const presented = this.#readPresented();
@@ -94,6 +100,12 @@ export class Connection implements TlsClient {
     if (socket.destroyed) return;
     const timer = setTimeout(() => this.destroy(), this.#limits.linger);
     socket.once("close", () => clearTimeout(timer));
+    if (this.#settling) setImmediate(() => this.#end(lastWords));
+    else this.#end(lastWords);
+  }
+
+  #end(lastWords: Uint8Array | undefined): void {
+    const { socket } = this;
     if (lastWords === undefined) socket.end();
     else socket.end(lastWords);
     socket.resume();

@@ -1,5 +1,7 @@
 import { createPrivateKey } from "node:crypto";
-import { expect, test } from "vitest";
+import { once } from "node:events";
+import { type AddressInfo, connect, createServer } from "node:net";
+import { expect, onTestFinished, test } from "vitest";
 import type { Command } from "../../src/core/command.ts";
 import { encodeKey } from "../../src/x509/keys.ts";
 import { encodeCertificates } from "../../src/x509/pem.ts";
@@ -53,6 +55,41 @@ test("reference bug 5: a leaf with a bad label, without a command, or with a pol
     );
   }
 });
+
+test("whom the endpoint refuses it says that nothing more comes, as whom it serves", async () => {
+  const { port, pki } = await openLab();
+  const leaf = leafOf(pki.alice, "x", { kind: "policy-remove" });
+  for (const chain of [[], [leaf], [leaf, pki.alice], [leafOf(pki.alice, "x"), pki.alice]]) {
+    const tap = await tapTo(port);
+    expect(await converse(dial(tap.port, chain))).toHaveLength(1);
+    expect(lastRecord(Buffer.concat(tap.heard))).toEqual(closeNotify);
+  }
+});
+
+/** A port that leads to the endpoint's, and the bytes that come from there. */
+async function tapTo(port: number): Promise<{ readonly port: number; readonly heard: readonly Buffer[] }> {
+  const heard: Buffer[] = [];
+  const server = createServer((client) => {
+    const endpoint = connect(port, "127.0.0.1");
+    endpoint.on("data", (piece: Buffer) => heard.push(piece));
+    endpoint.pipe(client).pipe(endpoint);
+  }).listen(0, "127.0.0.1");
+  onTestFinished(() => {
+    server.close();
+  });
+  await once(server, "listening");
+  return { port: (server.address() as AddressInfo).port, heard };
+}
+
+/** Its header: type, version, length. */
+function lastRecord(stream: Buffer): Buffer {
+  let last = 0;
+  for (let at = 0; at < stream.length; at += 5 + stream.readUInt16BE(at + 3)) last = at;
+  return stream.subarray(last, last + 5);
+}
+
+/** An encrypted record of 19 bytes: an alert's two, their type, and the tag. All that the endpoint says is longer. */
+const closeNotify = Buffer.from("1703030013", "hex");
 
 test("reference bug 5: the answer bears as much of the name as the chain tells", async () => {
   const { port, pki } = await openLab();
