@@ -6,7 +6,7 @@
  */
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, closeSync, fsyncSync, mkdirSync, mkdtempSync, openSync, rmSync, writeSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Client, connect } from "../src/client/main.ts";
@@ -43,8 +43,10 @@ export class Place {
     chmodSync(this.folder, 0o711);
     mkdirSync(this.dbdir, { mode: 0o711, recursive: true });
     // A double of solo5-spt: what is tried is the daemon, and a guest of it must do nothing but go on.
-    writeFileSync(join(this.dbdir, "solo5-spt"), tender);
-    chmodSync(join(this.dbdir, "solo5-spt"), 0o755);
+    const double = openSync(join(this.dbdir, "solo5-spt"), "w", 0o755);
+    writeSync(double, tender);
+    fsyncSync(double);
+    closeSync(double);
   }
 
   /** Of all daemons so far. */

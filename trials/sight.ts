@@ -13,7 +13,7 @@ import { list, readAll, taps, tenders } from "./machine.ts";
 export interface Sight {
   /** Unikernels, policies, locks, block devices, and all files of these with their contents: what clients rely on, a line each. */
   readonly kept: readonly string[];
-  /** What the machine holds that nothing of it accounts for. */
+  /** What the machine holds that nothing of it accounts for, and what it lacks. */
   readonly orphans: readonly string[];
 }
 
@@ -31,7 +31,10 @@ export async function see(seen: Seen, client: Client, more: () => Promise<readon
   for (let looks = 0; ; looks++) {
     const { sight, idle } = await look(seen, client, more);
     const settled = idle === 0 && sight.orphans.length === 0 && JSON.stringify(sight) === JSON.stringify(last);
-    if (settled || looks === mostLooks) return sight;
+    if (settled) return sight;
+    if (looks === mostLooks) {
+      return idle === 0 ? sight : { ...sight, orphans: [...sight.orphans, `${idle} unikernels do not run`] };
+    }
     last = sight;
     await sleep(lookInterval);
   }

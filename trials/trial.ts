@@ -124,6 +124,7 @@ interface Performed {
 
 /** Carries the step out, traced or interrupted. */
 async function perform(place: Place, step: Step, interruption?: Interruption): Promise<Performed> {
+  if (typeof step.act !== "function") await (step.act.guests === "run" ? place.kill("SIGKILL") : place.powerOff());
   const lost = interruption !== undefined && isPower(interruption);
   const tracer = new Tracer(join(place.folder, "changes"), lost ? place.dbdir : place.folder, interruption);
   const answer = await carryOut(place, step, tracer);
@@ -138,7 +139,6 @@ async function carryOut(place: Place, { act }: Step, tracer: Tracer): Promise<An
     if (!(await tracer.trace(place.pid))) throw new Error("the daemon cannot be traced");
     return await answered(place, act(await place.client(), place));
   }
-  await (act.guests === "run" ? place.kill("SIGKILL") : place.powerOff());
   const done = await (act.starts === "daemon" ? place.start(tracer) : place.stopGuests(tracer));
   return done ? "done" : "unanswered";
 }
