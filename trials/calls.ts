@@ -34,7 +34,7 @@ export function changeOf({ number, words }: Call, made: Omit<Made, "words">): Ch
 /** Whether the call is one that a disk can refuse; one that is full lets names and files go. */
 export function canDiskRefuse({ call, target }: Change, folder: string, full: boolean): boolean {
   const calls = full ? takingRoom : onDisk;
-  return calls.has(call) && target.startsWith(`${folder}/`);
+  return calls.has(call) && `${target}/`.startsWith(`${folder}/`);
 }
 
 /** What it is about; undefined where it changes nothing. */

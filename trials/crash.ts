@@ -57,7 +57,8 @@ async function main(): Promise<number> {
   await Promise.all(Array.from({ length: Number(lanes) }, () => lane(run, left)));
   const said = results.table(rows);
   process.stdout.write(said);
-  if (table !== undefined && rows.every((row) => results.isDone(row))) putBetween(table, "npm run crash", said);
+  for (const { step, harm } of rows.filter((row) => !results.isDone(row))) say(`not tried to its end: ${step} ${harm}`);
+  if (table !== undefined) putBetween(table, "npm run crash", said);
   return rows.some((row) => results.of(row).some(({ faults }) => faults.length > 0)) ? 1 : 0;
 }
 
@@ -65,8 +66,10 @@ async function main(): Promise<number> {
 async function lane(run: Run, rows: Row[]): Promise<void> {
   const network = await Network.open();
   try {
-    for (let row = rows.shift(); row !== undefined && !run.end.aborted; row = rows.shift())
-      await tryRow({ top, network }, run, row);
+    for (let row = rows.shift(); row !== undefined && !run.end.aborted; row = rows.shift()) {
+      const { step, harm } = row;
+      await tryRow({ top, network }, run, row).catch((error: unknown) => say(`${step} ${harm}: ${String(error)}`));
+    }
   } finally {
     network.close();
   }

@@ -44,9 +44,10 @@ export class Results {
     return this.of(row).some(({ change }) => change === undefined);
   }
 
-  /** Markdown; a step that makes none of the changes in question has no line. */
+  /** Markdown, of what was tried to its end; a step that makes none of the changes in question has no line. */
   table(rows: readonly Row[]): string {
     const lines = rows.flatMap((row) => {
+      if (!this.isDone(row)) return [];
       const results = this.of(row).filter(({ change }) => change !== undefined);
       if (results.length === 0) return [];
       const count = (answer: Answer): number => results.filter((result) => result.answer === answer).length;

@@ -10,6 +10,9 @@ import { type Change, canDiskRefuse, changeOf } from "./calls.ts";
 import { killProcess, read } from "./machine.ts";
 import { Ptrace } from "./ptrace.ts";
 
+/** Of a file that is written in many pieces, these are enough. */
+const mostSame = 3;
+
 const [log = "", folder = "", at = "0", harm = "none"] = process.argv.slice(2);
 const errors: Readonly<Record<string, number>> = { EIO: 5, ENOSPC: 28 };
 const error = errors[harm];
@@ -18,6 +21,9 @@ const ptrace = new Ptrace();
 const processes: Map<number, number> = new Map();
 const failing: Set<number> = new Set();
 let count = 0;
+/** What was met last, and how often in a row. */
+let latest = "";
+let same = 0;
 
 const root = Number(readLine());
 if (!ptrace.seize(root)) throw new Error(`no process ${root}`);
@@ -38,9 +44,13 @@ for (let stop = ptrace.next(); stop !== undefined; stop = ptrace.next()) {
 function meet(tid: number, change: Change): void {
   const pid = processOf(tid);
   if (!concerns(change, pid === root)) return;
+  const text = `${nameOf(pid)} ${change.call} ${change.target}`;
+  same = text === latest ? same + 1 : 1;
+  latest = text;
+  if (same > mostSame) return;
   count += 1;
   const harmed = count === Number(at);
-  appendFileSync(log, `${count} ${harmed ? harm : "-"} ${nameOf(pid)} ${change.call} ${change.target}\n`);
+  appendFileSync(log, `${count} ${harmed ? harm : "-"} ${text}\n`);
   if (!harmed) return;
   if (error !== undefined) {
     ptrace.skip(tid);
