@@ -95,12 +95,16 @@ async function witnessOf(place: Place): Promise<number> {
 async function inspect(
   place: Place,
   step: Step,
-  { answer, left }: Performed,
+  { answer, left, broken }: Performed,
   expected: Expected,
   witness: number | undefined,
 ): Promise<readonly string[]> {
   const found = await seenByNext(place, step);
-  const faults = judge(answer, found, expected, { early: step.early, ended: place.log.includes(killedGuest) });
+  const faults = judge(answer, found, expected, {
+    early: step.early,
+    ended: place.log.includes(killedGuest),
+    broken,
+  });
   const undisturbed = witness === undefined || (await witnessOf(place)) === witness;
   return [
     ...faults,
@@ -120,6 +124,8 @@ interface Performed {
   readonly changes: readonly Change[];
   /** What should not be there once it is done. */
   readonly left: readonly string[];
+  /** Whether its disk failed. */
+  readonly broken: boolean;
 }
 
 /** Carries the step out, traced or interrupted. */
@@ -131,7 +137,8 @@ async function perform(place: Place, step: Step, interruption?: Interruption): P
   await tracer.quiet();
   const changes = await tracer.end();
   const many = step.leavesNone === true && answer === "done" ? tenders(place.dbdir).length : 0;
-  return { answer, changes, left: many === 0 ? [] : [`${many} guests still ran`] };
+  const broken = interruption?.harm === "EIO" || interruption?.harm === "ENOSPC";
+  return { answer, changes, broken, left: many === 0 ? [] : [`${many} guests still ran`] };
 }
 
 async function carryOut(place: Place, { act }: Step, tracer: Tracer): Promise<Answer> {
@@ -194,12 +201,24 @@ interface Leeway {
   readonly early: RegExp | undefined;
   /** Whether it was the guest itself that was killed: then it is gone, as after any signal. */
   readonly ended: boolean;
+  /** Whether the disk fails: what is taken back cannot be written either. */
+  readonly broken: boolean;
 }
 
-function judge(answer: Answer, found: Sight, { before, after }: Expected, { early, ended }: Leeway): readonly string[] {
+function judge(
+  answer: Answer,
+  found: Sight,
+  { before, after }: Expected,
+  { early, ended, broken }: Leeway,
+): readonly string[] {
   const between =
     early === undefined ? [] : [{ kept: [...before.kept, ...after.kept.filter((line) => early.test(line))] }];
-  const allowed = answer === "done" ? [after] : answer === "refused" ? [before] : [before, after, ...between];
+  const allowed =
+    answer === "done"
+      ? [after]
+      : answer === "refused"
+        ? [before, ...(broken ? between : [])]
+        : [before, after, ...between];
   const right = allowed.some(
     ({ kept }) => isSame(kept, found.kept) || (ended && isSame(withoutGuest(kept), found.kept)),
   );
