@@ -14,6 +14,7 @@ node=$(command -v node)
 bundle=${FULMAR_NODE:-bundle}
 version=$(node -p 'require(process.argv[1]).version' "$top/package.json")
 architecture=$(dpkg --print-architecture)
+maintainer="fulmar authors <maintainers@fulmar.invalid>"
 stage=$(mktemp -d)
 trap 'rm -rf "$stage"' EXIT
 chmod 0755 "$stage"
@@ -52,9 +53,13 @@ modules() {
     tar -C "$path" --exclude=./node_modules -cf - . | tar -C "$stage/usr/lib/fulmar/${path#"$top"/}" --no-same-owner -xf -
   done < <(npm ls --omit=dev --all --parseable 2>/dev/null || true)
   [ -d "$stage/usr/lib/fulmar/node_modules/lmdb" ] || { echo "no modules: run npm ci first" >&2; exit 1; }
-  find "$stage/usr/lib/fulmar" -type f \( -name '*.map' -o -name '*.d.ts' -o -name '*.d.cts' -o -name '*.md' -o -name '*musl*' \) -delete
+  local rest=$stage/usr/lib/fulmar/node_modules
+  find "$rest" -depth -type d \( -name test -o -name tests -o -name benchmarks -o -name '*musl*' -o -name '.?*' \) -exec rm -r {} +
+  find "$stage/usr/lib/fulmar" -type f \( -name '*.map' -o -name '*.d.ts' -o -name '*.d.cts' -o -name '*.md' -o -name '*musl*' -o \
+    -name '*.c' -o -name '*.cc' -o -name '*.cpp' -o -name '*.h' -o -name '*.hh' -o -name '*.sln' -o -name '*.html' -o -name '.*' \) -delete
   find "$stage/usr/lib/fulmar" -type d -empty -delete
   chmod -R u=rwX,go=rX "$stage/usr/lib/fulmar"
+  find "$rest" -name '*.node' -exec chmod 0644 {} +
 }
 
 copy_node() {
@@ -87,11 +92,22 @@ documents() {
   fulmar completion zsh >"$share/zsh/vendor-completions/_fulmar"
   cp README.md "$doc"
   gzip -9nc CHANGES.md >"$doc/changelog.gz"
+  changelog | gzip -9nc >"$doc/changelog.Debian.gz"
   copyright >"$doc/copyright"
 }
 
 fulmar() {
   node dist/bin/fulmar.js "$@"
+}
+
+changelog() {
+  cat <<END
+fulmar ($version-1) unstable; urgency=medium
+
+  * What is new is told in changelog.gz.
+
+ -- $maintainer  $(date -R -r CHANGES.md)
+END
 }
 
 copyright() {
@@ -117,9 +133,9 @@ control() {
 Package: fulmar
 Version: $version-1
 Architecture: $architecture
-Maintainer: fulmar authors <maintainers@fulmar.invalid>
+Maintainer: $maintainer
 Installed-Size: $(du -sk --exclude=DEBIAN "$stage" | cut -f1)
-Depends: libc6 (>= $(least_glibc)), $runtime, iproute2, util-linux, passwd
+Depends: libc6 (>= $(least_glibc)), $runtime, iproute2, mount, passwd
 Suggests: qemu-system-x86, bash-completion
 Section: admin
 Priority: optional

@@ -116,7 +116,7 @@ test("a guest that needs more memory than it has ends alone, and it is told why,
     await (await place.listen("now")).line("fulmar: ended by signal 9, out of memory");
     await daemon.stop();
     process.kill(later, "SIGUSR1");
-    await until(() => place.tenders().length === 1, "the end of the other");
+    await until(() => existsSync(join(place.tmpdir, "guest", ":later.exit")), "the record of its end");
     await place.start();
     await (await place.listen("later")).line("fulmar: ended by signal 9, out of memory");
     expect(place.tenders()).toEqual([bystander]);
