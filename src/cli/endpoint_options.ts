@@ -19,6 +19,7 @@ export interface EndpointWords {
   readonly workers: number;
   /** A folder. */
   readonly crl?: string;
+  readonly endSubscriptions: boolean;
   readonly limit: EndpointLimits;
   readonly systemdSocketActivation: boolean;
   readonly inetd: boolean;
@@ -53,6 +54,11 @@ export function createEndpointProgram(): Command {
     .option(
       "--crl <dir>",
       "the folder of revocation lists, of the authority and of any below it; read again when it changes",
+    )
+    .option(
+      "--end-subscriptions",
+      "end what is followed of consoles, statistics and the log when the client's certificates run out, as sessions end",
+      false,
     )
     .option("--systemd-socket-activation", "listen on the socket that systemd opened", false)
     .addOption(

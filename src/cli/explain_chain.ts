@@ -13,7 +13,7 @@ import type { Environment } from "../host/client_environment.ts";
 import { type Authority, readAuthority } from "../x509/authority.ts";
 import type { Certificate } from "../x509/certificate.ts";
 import { describeAuthorityError, describePathError } from "../x509/describe.ts";
-import { verifyPath } from "../x509/path.ts";
+import { namesOf, verifyPath } from "../x509/path.ts";
 import { readChain } from "./credentials.ts";
 import { escapeText } from "./escape.ts";
 import { failure } from "./failure.ts";
@@ -54,7 +54,8 @@ function judge(chain: readonly Certificate[], anchor: Certificate, now: number):
   const path = verifyPath(chain, anchor, now, "client");
   if (!path.ok) return err(describePathError(path.error));
   const authority = readAuthority(path.value);
-  return authority.ok ? ok(authority.value) : err(describeAuthorityError(authority.error));
+  const names = namesOf([path.value.leaf, ...path.value.intermediates]);
+  return authority.ok ? ok(authority.value) : err(describeAuthorityError(authority.error, names));
 }
 
 /** What is asked for in the end: a leaf that only wants an explanation says itself of what. */

@@ -65,9 +65,29 @@ interface RevokeWords {
 async function revokeAll(environment: Environment, words: RevokeWords, options: RevokeOptions): Promise<Outcome> {
   const issuer = await readAuthority(environment, words);
   if (!issuer.ok) return issuer.error;
-  const { certificate } = issuer.value;
-  const base = fileBase(certificate.subject.commonName, undefined);
+  const base = fileBase(issuer.value.certificate.subject.commonName, undefined);
   if (!base.ok) return base.error;
+  const lock = `${words.db}.revoked.lock`;
+  const done = await environment.exclusively(lock, () =>
+    revokeInTurn(environment, words, options, issuer.value, `${base.value}.crl`),
+  );
+  if (done.ok) return done.value;
+  const hint =
+    done.error.code === "EEXIST"
+      ? `another revocation goes on; if none does, one was killed: remove ${lock}`
+      : undefined;
+  return fileFailure(done.error, hint);
+}
+
+/** Nobody else reads the record before the list is written: each list has a number of its own, and what the others revoked. */
+async function revokeInTurn(
+  environment: Environment,
+  words: RevokeWords,
+  options: RevokeOptions,
+  issuer: Authority,
+  list: string,
+): Promise<Outcome> {
+  const { certificate } = issuer;
   const record = await readRecord(environment, `${words.db}.revoked`, authorityId(certificate));
   if (!record.ok) return record.error;
   const serials = await readSerials(environment, words, certificate);
@@ -85,7 +105,7 @@ async function revokeAll(environment: Environment, words: RevokeWords, options: 
   );
   const noted = await environment.appendFile(`${words.db}.revoked`, lines.join(""));
   if (!noted.ok) return fileFailure(noted.error);
-  return writeList(environment, `${base.value}.crl`, issuer.value, next, options);
+  return writeList(environment, list, issuer, next, options);
 }
 
 interface Authority {

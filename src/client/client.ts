@@ -8,6 +8,7 @@
  * @module
  */
 import { inflate } from "../codec/zlib.ts";
+import type { AuditOutcome } from "../core/audit.ts";
 import type { Command, ConsoleStart } from "../core/command.ts";
 import { describeRefusal } from "../core/describe.ts";
 import { readHealth } from "../core/health.ts";
@@ -20,6 +21,8 @@ import { expectText, expectWord, Question } from "./question.ts";
 import { fail, type Server } from "./server.ts";
 import { Trust } from "./trust.ts";
 import {
+  type AuditRecord,
+  auditRecordOf,
   type ConsoleLine,
   type LogEntry,
   type Measurement,
@@ -58,6 +61,15 @@ export interface Following {
 export interface ConsoleOptions extends Following {
   readonly count?: number;
   readonly since?: Date;
+}
+
+/** Which entries of the audit log: of a time, with an outcome alone, the newest so many. */
+export interface AuditOptions extends Following {
+  readonly since?: Date;
+  /** Before it. */
+  readonly until?: Date;
+  readonly outcome?: AuditOutcome["kind"];
+  readonly limit?: number;
 }
 
 export class Client {
@@ -155,6 +167,21 @@ export class Client {
       const { data } = message;
       if (data.kind !== "happening") continue;
       yield { name: printFull(message.name), time: new Date(data.time), happening: data.happening };
+    }
+  }
+
+  /** Who asked for what, and what became of it, the oldest first; of one name, or at and below a path; without a name all. */
+  async *audit(name: string = ":", options: AuditOptions = {}): AsyncGenerator<AuditRecord, void, undefined> {
+    const { since, until, outcome, limit, signal } = options;
+    const query = {
+      ...(since === undefined ? {} : { since: since.getTime() }),
+      ...(until === undefined ? {} : { until: until.getTime() }),
+      ...(outcome === undefined ? {} : { outcome }),
+      ...(limit === undefined ? {} : { limit }),
+      proof: false,
+    };
+    for await (const { data } of this.#question.subscribe(readName(name), { kind: "audit", query }, signal)) {
+      if (data.kind === "audit" && data.item.kind === "entry") yield auditRecordOf(data.item.number, data.item.entry);
     }
   }
 

@@ -64,11 +64,13 @@ export async function connect(options: ConnectOptions = {}): Promise<Client> {
 }
 
 export type { Blocks } from "./blocks.ts";
-export type { ConsoleOptions, CreateOptions, Following } from "./client.ts";
+export type { AuditOptions, ConsoleOptions, CreateOptions, Following } from "./client.ts";
 export type { Content } from "./content.ts";
 export type { Explainable, ExplainedCommand, PathExplanation } from "./explained.ts";
 export type { PathLock, Trust } from "./trust.ts";
 export type {
+  AuditActor,
+  AuditRecord,
   BlockDevice,
   ConsoleLine,
   LogEntry,

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import type { Actor, AuditEntry, AuditOutcome, Peer } from "../core/audit.ts";
 import type { BlockState, Named } from "../core/command.ts";
 import { describeNameError } from "../core/describe.ts";
 import type { Happening } from "../core/happening.ts";
@@ -53,6 +54,34 @@ export interface Unikernel extends Omit<UnikernelInfo, "digest" | "started"> {
   readonly digest: string;
   /** Absent: it does not run. */
   readonly started?: Date;
+}
+
+/** Who asked. Fingerprints are the SHA-256 of certificates, hex. */
+export type AuditActor =
+  /** Delegations from the trust anchor downwards, and the leaf. */
+  | { readonly kind: "chain"; readonly levels: readonly string[]; readonly leaf: string }
+  /** A process on the daemon's machine, as far as the system said which. */
+  | { readonly kind: "local"; readonly peer?: Peer }
+  /** Somebody whom the endpoint refused. */
+  | { readonly kind: "endpoint"; readonly address?: string; readonly leaf?: string }
+  | { readonly kind: "daemon" };
+
+/** An entry of the audit log. */
+export interface AuditRecord {
+  /** Without a gap, from 1. */
+  readonly number: number;
+  readonly time: Date;
+  readonly actor: AuditActor;
+  /** What it was about, in full. */
+  readonly name: string;
+  /** Absent: it was refused before anybody knew. */
+  readonly command?: string;
+  /** Paths, in full, whose policies came, changed or went with it. */
+  readonly policies: readonly string[];
+  readonly outcome:
+    | Exclude<AuditOutcome, { kind: "refused" }>
+    /** `at`: the path whose policy refused, in full. */
+    | { readonly kind: "refused"; readonly reason: string; readonly at?: string };
 }
 
 export interface PathPolicy extends Policy {
@@ -142,4 +171,33 @@ export function blockDeviceOf(asked: Name, { name, value }: Named<BlockState>): 
 function failBehaviourOf(restart: boolean | readonly number[]): FailBehaviour {
   if (restart === false) return { kind: "quit" };
   return { kind: "restart", codes: restart === true ? [] : sortedSet(restart) };
+}
+
+export function auditRecordOf(number: number, entry: AuditEntry): AuditRecord {
+  const { time, actor, name, command, policies, outcome } = entry;
+  const refused = outcome.kind === "refused";
+  const at = refused && outcome.at !== undefined ? { at: printPath(outcome.at) } : {};
+  return {
+    ...{ number, time: new Date(time), actor: actorOf(actor), name: printName(name) },
+    ...(command === undefined ? {} : { command }),
+    policies: policies.map(printPath),
+    outcome: refused ? { kind: "refused", reason: outcome.reason, ...at } : outcome,
+  };
+}
+
+function hex(fingerprint: Uint8Array): string {
+  return Buffer.from(fingerprint).toString("hex");
+}
+
+function actorOf(actor: Actor): AuditActor {
+  switch (actor.kind) {
+    case "chain":
+      return { kind: "chain", levels: actor.levels.map(hex), leaf: hex(actor.leaf) };
+    case "endpoint": {
+      const { leaf, ...rest } = actor;
+      return leaf === undefined ? rest : { ...rest, leaf: hex(leaf) };
+    }
+    default:
+      return actor;
+  }
 }

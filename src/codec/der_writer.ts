@@ -102,6 +102,18 @@ export function encodeDer(value: Der): Uint8Array {
   return bytes;
 }
 
+/** An OCTET STRING of so many bytes that are not at hand, for `encodeHead`. */
+export function octetsToCome(length: number): Der {
+  return { tag: tags.octetString, length, content: new Uint8Array(0) };
+}
+
+/** What stands before the bytes that are to come, which end the value. */
+export function encodeHead(value: Der, toCome: number): Uint8Array {
+  const bytes = new Uint8Array(size(value) - toCome);
+  put(value, bytes, 0);
+  return bytes;
+}
+
 function size(value: Der): number {
   return value.tag < 0 ? value.length : 1 + lengthSize(value.length) + value.length;
 }

@@ -7,7 +7,18 @@ import type { BlockState, InfoForm, LockState, Named, Success, UnikernelStatus }
 import { unreachable } from "../core/result.ts";
 import type { Image, UnikernelInfo } from "../core/unikernel.ts";
 import type { Reader } from "./der.ts";
-import { boolean, type Der, explicit, integer, nul, octets, sequence, sequenceOf, text } from "./der_writer.ts";
+import {
+  boolean,
+  type Der,
+  explicit,
+  integer,
+  nul,
+  octets,
+  octetsToCome,
+  sequence,
+  sequenceOf,
+  text,
+} from "./der_writer.ts";
 import { readExplanation, writeExplanation } from "./explanation.ts";
 import { readStatus, writeStatus } from "./happening.ts";
 import { readInfo, writeInfo } from "./info.ts";
@@ -37,7 +48,7 @@ export function writeSuccess(success: Success): Der {
         sequenceOf(success.devices, (item) => writeNamed(item, [integer(item.value.size), boolean(item.value.active)])),
       );
     case "unikernel-image":
-      return explicit(6, writeImage(success.image));
+      return explicit(imageTag, writeImage(success.image));
     case "old-block-device-image":
       return explicit(7, writeImage(success.image));
     case "block-device-image":
@@ -64,6 +75,11 @@ export function writeSuccess(success: Success): Der {
     default:
       return unreachable(success);
   }
+}
+
+/** An image of so many bytes that are not at hand. */
+export function writeImageToCome(compressed: boolean, length: number): Der {
+  return explicit(imageTag, sequence(boolean(compressed), octetsToCome(length)));
 }
 
 /** Entries of `SEQUENCE OF SEQUENCE { name Name, … }`. */
@@ -118,6 +134,8 @@ function unikernels(form: InfoForm): (reader: Reader) => Success {
   return (reader) => ({ kind: "unikernels", form, unikernels: readNamed(reader, read) });
 }
 
+const imageTag = 6;
+
 const infoTags: Readonly<Record<InfoForm, number>> = { old4: 9, old5: 11, current: 13 };
 
 const successes: Readonly<Record<number, (reader: Reader) => Success>> = {
@@ -125,7 +143,7 @@ const successes: Readonly<Record<number, (reader: Reader) => Success>> = {
   1: (reader) => ({ kind: "string", text: reader.text() }),
   2: (reader) => ({ kind: "policies", policies: readNamed(reader, readPolicy) }),
   4: (reader) => ({ kind: "block-devices", devices: readNamed(reader, readBlockState) }),
-  6: (reader) => ({ kind: "unikernel-image", image: readImage(reader) }),
+  [imageTag]: (reader) => ({ kind: "unikernel-image", image: readImage(reader) }),
   7: (reader) => ({ kind: "old-block-device-image", image: readImage(reader) }),
   9: unikernels("old4"),
   10: (reader) => ({ kind: "block-device-image", compressed: reader.boolean() }),

@@ -9,11 +9,12 @@ import { err, ok, type Result, unreachable } from "../core/result.ts";
 import { readCommand, writeCommand } from "./command.ts";
 import { type Data, readData, writeData } from "./data.ts";
 import { contextTag, type DerError, decodeDer, type Reader } from "./der.ts";
-import { type Der, encodeDer, explicit, sequence, text } from "./der_writer.ts";
+import { type Der, encodeDer, encodeHead, explicit, sequence, text } from "./der_writer.ts";
+import { frameHeader, maxLength } from "./frame.ts";
 import { readName, writeName } from "./name.ts";
 import { readInt64, writeInt64 } from "./number.ts";
 import { readRequest, requestTag, writeRequest } from "./request.ts";
-import { readSuccess, writeSuccess } from "./success.ts";
+import { readSuccess, writeImageToCome, writeSuccess } from "./success.ts";
 import { maxValues, readVersion, type Version, writtenVersion } from "./version.ts";
 
 export interface Header {
@@ -46,6 +47,17 @@ export function encodeWire(wire: Wire): Uint8Array {
   return encodeDer(sequence(writeHeader(wire.header), writePayload(wire.payload)));
 }
 
+/**
+ * The reply with an image that is not at hand, framed: what stands before its bytes, which end the message. Undefined
+ * where no length can say how long that is.
+ */
+export function encodeImageHead(header: Header, compressed: boolean, length: number): Uint8Array | undefined {
+  const reply = sequence(writeHeader(header), explicit(successTag, writeImageToCome(compressed, length)));
+  const head = encodeHead(reply, length);
+  const whole = head.length + length;
+  return whole > maxLength ? undefined : Buffer.concat([frameHeader(whole), head]);
+}
+
 /** Images and other contents are views into `bytes`. */
 export function decodeWire(bytes: Uint8Array): Result<Wire, WireError> {
   const seen: { header?: Header } = {};
@@ -74,7 +86,7 @@ function writePayload(payload: Payload): Der {
     case "request":
       return explicit(0, explicit(requestTag, writeRequest(payload.request)));
     case "success":
-      return explicit(1, writeSuccess(payload.success));
+      return explicit(successTag, writeSuccess(payload.success));
     case "failure":
       return explicit(2, text(payload.text));
     case "data":
@@ -89,9 +101,11 @@ function readCommandOrRequest(reader: Reader): Payload {
   return { kind: "request", request: reader.explicit(requestTag, readRequest) };
 }
 
+const successTag = 1;
+
 const payloads: Readonly<Record<number, (reader: Reader) => Payload>> = {
   0: readCommandOrRequest,
-  1: (reader) => ({ kind: "success", success: readSuccess(reader) }),
+  [successTag]: (reader) => ({ kind: "success", success: readSuccess(reader) }),
   2: (reader) => ({ kind: "failure", text: reader.text() }),
   3: (reader) => ({ kind: "data", data: readData(reader) }),
 };

@@ -44,6 +44,8 @@ export function describeRefusal(refusal: Refusal): string {
       return `${refusal.limit} downloads wait for the one before them already, try again later`;
     case "too-many-requests":
       return `${refusal.limit} requests of the same delegate wait for their turn already, try again later`;
+    case "client-gone":
+      return "the client was gone before its answer was";
     case "made-room":
       return `all ${refusal.limit} connections of this host were taken, and this one made room for another: yours were the most`;
     case "shutting-down":
@@ -74,6 +76,7 @@ type AboutPolicies =
   | "too-many-downloads"
   | "too-many-requests"
   | "made-room"
+  | "client-gone"
   | "host-failed"
   | "not-stored";
 

@@ -186,9 +186,10 @@ export const daemonLimits: Readonly<Record<DaemonLimit, Limit>> = {
     reason: "each costs its connection; a filling takes up to the device's size on the disk once more",
   },
   delegations: {
-    ...{ usual: 1000, unit: "", least: 8, most: 1_000_000 },
+    ...{ usual: 1000, unit: "", least: 8, most: 10_000 },
     about: "policies below one delegate; the least recently used one with nothing below it makes room",
-    reason: "whoever holds a sub-CA mints paths without end, each a kilobyte of memory and of the store",
+    reason:
+      "whoever holds a sub-CA mints paths without end, each a kilobyte of memory and of the store; which one makes room is looked for among all, a millisecond or two among 10,000",
   },
   memories: {
     ...{ usual: 10_000, unit: "", least: 16, most: 1_000_000 },

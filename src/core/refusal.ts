@@ -93,6 +93,8 @@ export type Refusal =
   | { readonly kind: "too-many-requests"; readonly limit: number }
   /** All connections were taken, and this one's delegate had most of those in which nothing was asked. */
   | { readonly kind: "made-room"; readonly limit: number }
+  /** Whoever asked has not waited for the answer. */
+  | { readonly kind: "client-gone" }
   /** What the machine could not do; `problem` is the host's own sentence. */
   | { readonly kind: "host-failed"; readonly doing: string; readonly problem: string }
   /** What was asked for is done, and waits for a disk that takes it. */

@@ -8,7 +8,7 @@ import { once } from "node:events";
 import { promisify } from "node:util";
 import type { Result } from "../core/result.ts";
 import { type KeyType, keyOptions } from "../x509/keys.ts";
-import { appendToFile, type FileError, readFile, writeFile } from "./client_files.ts";
+import { appendToFile, exclusively, type FileError, readFile, writeFile } from "./client_files.ts";
 import { askSecret } from "./client_secret.ts";
 import { type Outgoing, openOutgoing, saveIncoming } from "./client_transfer.ts";
 import type { IoError } from "./io.ts";
@@ -31,6 +31,8 @@ export interface Environment {
   readonly readFile: (path: string) => Promise<Result<Uint8Array, FileError>>;
   readonly writeFile: (path: string, content: Uint8Array | string, mode: number) => Promise<Result<void, FileError>>;
   readonly appendFile: (path: string, text: string) => Promise<Result<void, FileError>>;
+  /** See client_files. */
+  readonly exclusively: <T>(path: string, act: () => Promise<T>) => Promise<Result<T, FileError>>;
   /** See client_transfer. */
   readonly openOutgoing: (path: string, level: number) => Promise<Result<Outgoing, IoError>>;
   readonly saveIncoming: (
@@ -68,6 +70,7 @@ export function directoryEnvironment(cwd: string): Omit<Environment, Terminal> {
     readFile: (path) => readFile(cwd, path),
     writeFile: (path, content, mode) => writeFile(cwd, path, content, mode),
     appendFile: (path, text) => appendToFile(cwd, path, text),
+    exclusively: (path, act) => exclusively(cwd, path, act),
     openOutgoing: (path, level) => openOutgoing(cwd, path, level),
     saveIncoming: (base, content, compressed) => saveIncoming(cwd, base, content, compressed),
   };

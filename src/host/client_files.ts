@@ -6,6 +6,7 @@
 import { randomBytes } from "node:crypto";
 import { appendFile, link, open, readFile as readWhole, rename, rm } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { err, ok, type Result } from "../core/result.ts";
 
 /** `code` is the operating system's, such as ENOENT. */
@@ -64,6 +65,30 @@ async function putInPlace(
 export async function appendToFile(cwd: string, path: string, text: string): Promise<Result<void, FileError>> {
   return attempt(path, () => appendFile(resolve(cwd, path), text));
 }
+
+/**
+ * Does something while nobody else does, who does it by this function and the same file; waits for its turn a while. The
+ * error EEXIST: another's turn has not ended, or was broken off by a kill.
+ *
+ * @param path - of a file that is there meanwhile, and holds the number of this process
+ */
+export async function exclusively<T>(cwd: string, path: string, act: () => Promise<T>): Promise<Result<T, FileError>> {
+  for (let waited = 0; ; waited += pause) {
+    const taken = await createFile(cwd, path, `${process.pid}\n`, 0o644);
+    if (taken.ok) break;
+    if (taken.error.code !== "EEXIST" || waited >= patience) return taken;
+    await sleep(pause);
+  }
+  try {
+    return ok(await act());
+  } finally {
+    await rm(resolve(cwd, path), { force: true });
+  }
+}
+
+/** Milliseconds: between two looks, and all of them. */
+const pause = 20;
+const patience = 10_000;
 
 async function attempt<T>(path: string, act: () => Promise<T>): Promise<Result<T, FileError>> {
   try {

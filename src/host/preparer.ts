@@ -7,9 +7,6 @@
  *
  * @module
  */
-import { readFile } from "node:fs/promises";
-import { promisify } from "node:util";
-import { deflate } from "node:zlib";
 import { decodeSolo5 } from "../codec/elf.ts";
 import type { DaemonLimits } from "../core/limits.ts";
 import type { Manifest } from "../core/manifest.ts";
@@ -17,9 +14,10 @@ import type { Name } from "../core/name.ts";
 import type { Refusal } from "../core/refusal.ts";
 import { err, ok, type Result } from "../core/result.ts";
 import type { Prepared, Tender } from "../core/state.ts";
-import { hostBridge, type Image, type UnikernelConfig } from "../core/unikernel.ts";
-import { imagePath, openImage, receiveImage, removeImage } from "./image.ts";
-import { attempt, type IoError } from "./io.ts";
+import { hostBridge, type UnikernelConfig } from "../core/unikernel.ts";
+import { openImage, receiveImage, removeImage } from "./image.ts";
+import { type OutgoingImage, openOutgoing } from "./image_out.ts";
+import type { IoError } from "./io.ts";
 import { macsOf } from "./mac.ts";
 import { refuseElf, refuseHost, refuseImage, refuseTender } from "./refuse.ts";
 import { checkBridges } from "./tap.ts";
@@ -73,12 +71,9 @@ export class Preparer {
     await this.#sweep();
   }
 
-  /** A whole image in memory, compressed at any level but 0. */
-  async read(digest: Uint8Array, level: number): Promise<Result<Image, IoError>> {
-    const path = imagePath(this.#dbdir, digest);
-    const bytes = await attempt("read", path, () => readFile(path));
-    if (!bytes.ok || level === 0) return bytes.ok ? ok({ compressed: false, bytes: bytes.value }) : bytes;
-    return ok({ compressed: true, bytes: await promisify(deflate)(bytes.value, { level }) });
+  /** See image_out. */
+  open(digest: Uint8Array, level: number, signal: AbortSignal): Promise<Result<OutgoingImage, IoError>> {
+    return openOutgoing(this.#dbdir, digest, level, signal);
   }
 
   /** It is held before it lies where it would be removed: how long it takes to come is its sender's to say. */

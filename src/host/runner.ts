@@ -12,6 +12,7 @@ import type { ClientId, Effect, Event, Reply, State, StoreChange } from "../core
 import { step } from "../core/supervisor.ts";
 import { askerOf, type Ledger } from "./audit_ledger.ts";
 import { type BlockEffect, workOnBlock } from "./block_work.ts";
+import type { OpenImage } from "./image_out.ts";
 import type { Ended, Launcher } from "./launcher.ts";
 import type { Log } from "./log.ts";
 import type { Preparer, Upload } from "./preparer.ts";
@@ -37,6 +38,8 @@ export interface Surroundings {
   readonly upload: (client: ClientId) => Upload;
   /** Hands a client what it asked for, as fast as it reads. */
   readonly download: (effect: Of<"read-block">, content: AsyncIterable<Uint8Array>) => Promise<void>;
+  /** Sends a client an image, which is opened for as long as it is there. @returns why it does not have it */
+  readonly sendImage: (client: ClientId, open: OpenImage) => Promise<Refusal | undefined>;
   readonly tell: (effect: Of<"tell">) => void;
   /** There is no such unikernel any more. */
   readonly gone: (name: Name) => void;
@@ -266,12 +269,11 @@ export class Runner {
     return kind === "remove-block" ? undefined : refusal;
   }
 
-  /** Reads and compresses an image for a client. */
+  /** The image is what is answered; the reply behind it only ends it. */
   async #sendImage({ client, digest, level }: Of<"send-image">): Promise<void> {
-    const image = await this.#around.preparer.read(digest, level);
-    const reply: Reply = image.ok
-      ? { ok: true, success: { kind: "unikernel-image", image: image.value } }
-      : { ok: false, refusal: refuseHost("reading the image", image.error) };
+    const { preparer, sendImage } = this.#around;
+    const refusal = await sendImage(client, (signal) => preparer.open(digest, level, signal));
+    const reply: Reply = refusal === undefined ? { ok: true, success: { kind: "empty" } } : { ok: false, refusal };
     await this.#reply(client, reply);
   }
 

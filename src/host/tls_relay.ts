@@ -23,8 +23,13 @@ export interface Forwarding {
   readonly path: string;
   /** What the daemon is sent first. */
   readonly opening: readonly Uint8Array[];
-  /** An upload: the client's chunks follow the opening. A subscription: the reply has no end. */
-  readonly form: "plain" | "upload" | "subscription";
+  /**
+   * An upload: the client's chunks follow the opening. A subscription: the reply has no end. A download: the reply is
+   * long in the making, and a client that ends its side before it begins does not wait for it.
+   */
+  readonly form: "plain" | "upload" | "subscription" | "download";
+  /** When it ends whatever goes on, ms since the Unix epoch; absent: it does not. */
+  readonly until?: number;
 }
 
 export type ForwardEnd =
@@ -33,6 +38,8 @@ export type ForwardEnd =
   | { readonly kind: "daemon-unreachable"; readonly code: string }
   | { readonly kind: "daemon-broke"; readonly code: string }
   | { readonly kind: "client-gone" }
+  /** It was until now. */
+  | { readonly kind: "expired" }
   | { readonly kind: "client-unasked"; readonly limit: number }
   /** An upload or a reply stood still. */
   | { readonly kind: "stalled"; readonly milliseconds: number }
@@ -74,6 +81,7 @@ class Relay {
   #connected = false;
   #over = false;
   #patience: NodeJS.Timeout | undefined;
+  readonly #expiry: NodeJS.Timeout | undefined;
 
   constructor(client: TLSSocket, plan: Forwarding, limits: TlsLimits, resolve: (forwarded: Forwarded) => void) {
     this.#client = client;
@@ -81,6 +89,9 @@ class Relay {
     this.#form = plan.form;
     this.#limits = limits;
     this.#resolve = resolve;
+    if (plan.until !== undefined) {
+      this.#expiry = setTimeout(() => this.#expire(), timeLeft(plan.until));
+    }
     // Its size is for the daemon to judge, which knows what it is for.
     this.#upload = plan.form === "upload" ? new ChunkReader(Number.POSITIVE_INFINITY) : undefined;
   }
@@ -92,8 +103,6 @@ class Relay {
     this.#daemon.cork();
     for (const piece of opening) this.#daemon.write(piece);
     this.#daemon.uncork();
-    // The daemon would wait for another request. A subscription lasts as long as our side is open.
-    if (this.#form === "plain") this.#daemon.end();
     this.#rearm();
     if (this.#client.destroyed) this.#finish({ kind: "client-gone" });
   }
@@ -119,9 +128,11 @@ class Relay {
   }
 
   #passToClient(piece: Uint8Array): void {
-    if (this.#over) return;
+    if (this.#over || this.#last !== undefined) return;
     this.#received += piece.length;
     this.#waiting.push(...this.#messages.push(piece));
+    // The daemon would wait for another request. Before, our end would say that the client has gone.
+    if (this.#messages.between && (this.#form === "plain" || this.#form === "download")) this.#daemon.end();
     this.#writeNext();
     if (this.#waiting.length > 0) this.#daemon.pause();
     this.#rearm();
@@ -172,9 +183,10 @@ class Relay {
     return after;
   }
 
-  /** It sends no more, which is no reason to withhold its reply. */
+  /** It sends no more, which is no reason to withhold a reply; that it has gone looks the same until something is sent. */
   #clientEnded(): void {
-    if (this.#form === "subscription") this.#finish({ kind: "client-gone" });
+    const leaves = this.#form === "subscription" || (this.#form === "download" && this.#received === 0);
+    if (leaves) this.#finish({ kind: "client-gone" });
     else if (this.#received > 0 && this.#messages.between) this.#finishHeard({ kind: "done" });
     else if (this.#upload !== undefined) this.#daemon.end();
   }
@@ -199,6 +211,11 @@ class Relay {
     this.#patience = setTimeout(() => this.#finish(end), end.milliseconds);
   }
 
+  #expire(): void {
+    if (this.#messages.between) this.#finishHeard({ kind: "expired" });
+    else this.#finish({ kind: "expired" });
+  }
+
   /** Nothing more comes for the client, who is sent what came. */
   #finishHeard(end: ForwardEnd): void {
     if (this.#last !== undefined) return;
@@ -211,8 +228,14 @@ class Relay {
     if (this.#over) return;
     this.#over = true;
     clearTimeout(this.#patience);
+    clearTimeout(this.#expiry);
     this.#daemon.destroy();
     const { between } = this.#messages;
     this.#resolve({ end, sent: this.#sent, received: this.#received, between });
   }
+}
+
+/** Milliseconds to a time, as far as setTimeout counts: 24 days. */
+export function timeLeft(until: number): number {
+  return Math.min(Math.max(until - Date.now(), 0), 0x7fffffff);
 }

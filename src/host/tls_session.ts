@@ -8,6 +8,7 @@ import { createConnection, type Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
 import { FrameReader, HeaderReader } from "../codec/frame.ts";
 import type { TlsLimits } from "./tls_limits.ts";
+import { timeLeft } from "./tls_relay.ts";
 import { errorCode } from "./tls_socket.ts";
 
 export interface Conversation {
@@ -75,8 +76,7 @@ class Session {
     this.#conversation = conversation;
     this.#resolve = resolve;
     this.#daemon = createConnection({ path: conversation.path });
-    const left = Math.min(Math.max(conversation.until - Date.now(), 0), longestTimer);
-    this.#expiry = setTimeout(() => this.#stop({ kind: "expired" }), left);
+    this.#expiry = setTimeout(() => this.#stop({ kind: "expired" }), timeLeft(conversation.until));
     this.#idle = setTimeout(() => this.#finish({ kind: "idle", milliseconds: idle }), idle);
   }
 
@@ -138,14 +138,20 @@ class Session {
     this.#answers = Math.min(this.#commands, this.#answers + this.#messages.push(piece));
     if (!this.#client.write(piece)) this.#daemon.pause();
     this.#pass();
+    this.#endAnswered();
   }
 
   /** The daemon answers what it has, and closes. */
   #stop(end: SessionEnd): void {
     if (this.#last !== undefined) return;
     this.#last = end;
-    this.#daemon.end();
+    this.#endAnswered();
     if (end.kind !== "client-gone") setTimeout(() => this.#finish(end), lastAnswers).unref();
+  }
+
+  /** Before, our end would say that the client has gone. */
+  #endAnswered(): void {
+    if (this.#last !== undefined && this.#answers >= this.#commands) this.#daemon.end();
   }
 
   #finish(end: SessionEnd): void {
@@ -195,9 +201,6 @@ class MessageEdge {
 }
 
 const nothing = new Uint8Array(0);
-
-/** Milliseconds, 24 days: what setTimeout takes (2^31 - 1). */
-const longestTimer = 0x7fffffff;
 
 /** Milliseconds for the answers to what was taken before the session's end: an image, or the end of an old guest. */
 const lastAnswers = 60_000;

@@ -68,7 +68,7 @@ export class ChainRequests {
    * as it stands in the audit log, for that alone.
    */
   async serve(socket: Socket): Promise<void> {
-    const connection = new Connection(socket, this.#limits.frame + chainBytes, this.#limits.unread);
+    const connection = new Connection(socket, this.#limits.frame + chainBytes, this.#limits.unread, "endpoint");
     while (await connection.drained()) {
       const wire = await connection.message();
       if (wire === undefined || !(await this.#serveMessage(connection, wire))) break;

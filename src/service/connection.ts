@@ -11,18 +11,22 @@ import { decodeWire, encodeWire, type Header, type Payload, type Wire } from "..
 import { root } from "../core/name.ts";
 import { Inbox } from "../host/socket.ts";
 
+type Peer = "local" | "endpoint";
+
 export class Connection {
   readonly socket: Socket;
   readonly inbox: Inbox;
   readonly #unread: number;
+  readonly #peer: Peer;
   #watch: ((good: boolean) => void) | undefined;
 
   /**
    * @param largest - bytes of the largest frame that is taken
    * @param unread - bytes that may wait for a peer that does not read
    */
-  constructor(socket: Socket, largest: number, unread: number) {
+  constructor(socket: Socket, largest: number, unread: number, peer: Peer = "local") {
     this.socket = socket;
+    this.#peer = peer;
     this.#unread = unread;
     this.inbox = new Inbox(socket, largest);
   }
@@ -77,6 +81,33 @@ export class Connection {
     if (this.socket.destroyed || this.socket.writableEnded) return false;
     this.socket.write(frames);
     return this.socket.writableLength < this.#unread;
+  }
+
+  /** Writes a piece of a message. @returns as `drained` does */
+  async write(bytes: Uint8Array): Promise<boolean> {
+    if (this.socket.destroyed || this.socket.writableEnded) return false;
+    this.socket.write(bytes);
+    return this.drained();
+  }
+
+  /**
+   * Aborts when the peer goes: its connection closes, or the endpoint ends its side, which it does not do before it has
+   * its answer. A local client's end of its side says only that no more commands come: whether it waits for the answer is
+   * found out when that is written.
+   *
+   * @returns the signal, and what ends looking for it
+   */
+  departure(): readonly [AbortSignal, () => void] {
+    const { socket } = this;
+    const events = this.#peer === "endpoint" ? ["close", "end"] : ["close"];
+    const controller = new AbortController();
+    const go = (): void => controller.abort();
+    if (socket.destroyed) go();
+    for (const event of events) socket.on(event, go);
+    const forget = (): void => {
+      for (const event of events) socket.off(event, go);
+    };
+    return [controller.signal, forget];
   }
 
   /** Resolves when the peer has read what was sent before, but for a little. @returns false where it is gone */

@@ -1,11 +1,13 @@
 /**
- * A block device's content on its way to a client: at the client's pace in the
- * current form, in one piece in the old one.
+ * An image or a block device's content on its way to a client, at the client's
+ * pace; in albatross's old reply to a dump in one piece.
  *
  * @module
  */
-import type { Header } from "../codec/wire.ts";
+import { encodeImageHead, type Header } from "../codec/wire.ts";
+import type { Refusal } from "../core/refusal.ts";
 import type { Effect } from "../core/state.ts";
+import type { OutgoingImage } from "../host/image_out.ts";
 import type { Connection } from "./connection.ts";
 
 /**
@@ -31,6 +33,28 @@ export async function sendContent(
     if (!(await connection.drained())) return;
   }
   connection.send(header, { kind: "data", data: { kind: "block-end" } });
+}
+
+/** Sends an image in one message, at the client's pace. @returns why the client does not have it */
+export async function sendImage(
+  connection: Connection,
+  header: Header,
+  { compressed, length, pieces }: OutgoingImage,
+): Promise<Refusal | undefined> {
+  const head = encodeImageHead(header, compressed, length);
+  if (head === undefined) return { kind: "host-failed", doing: "sending the image", problem: "too long for a message" };
+  let [there, sent] = [await connection.write(head), 0];
+  try {
+    for await (const piece of pieces) {
+      there &&= await connection.write(piece);
+      if (!there) break;
+      sent += piece.length;
+    }
+  } finally {
+    // Whatever were sent now would be read as the image.
+    if (sent !== length) connection.socket.destroy();
+  }
+  return there ? undefined : { kind: "client-gone" };
 }
 
 async function sendWhole(

@@ -19,8 +19,10 @@ import type { Presented, TlsClient } from "../host/tls_connection.ts";
 import { isLoopback, type TlsLimits, tlsLimits } from "../host/tls_limits.ts";
 import type { Forwarded } from "../host/tls_relay.ts";
 import type { Certificate } from "../x509/certificate.ts";
+import { describePathError } from "../x509/describe.ts";
 import { developmentFingerprint } from "../x509/development.ts";
 import { encodeKey, type KeyError, parseKey } from "../x509/keys.ts";
+import { verifyPath } from "../x509/path.ts";
 import { encodeCertificates, type PemError, parseCertificates } from "../x509/pem.ts";
 import { KnownCertificates } from "./endpoint_cache.ts";
 import { EndpointCrls } from "./endpoint_crls.ts";
@@ -51,6 +53,8 @@ export interface EndpointOptions {
   readonly limits?: TlsLimits;
   /** A folder of revocation lists. */
   readonly crl?: string;
+  /** Whether subscriptions end with their certificates; absent: they do not, as with albatross. */
+  readonly endSubscriptions?: boolean;
 }
 
 /** What keeps the endpoint from serving. `path`: the file at fault. */
@@ -71,6 +75,7 @@ export async function startEndpoint(options: EndpointOptions): Promise<Result<Tl
   const { tmpdir, host, log, limits = tlsLimits } = options;
   const localOnly = isDevelopment(anchor);
   if (localOnly && options.given === undefined && !isLoopback(host)) return err({ kind: "not-local", host });
+  warnOfServer(credentials.value, log);
   const socket = chainSocket(tmpdir);
   const crls = new EndpointCrls(socket, anchor, log);
   const following = options.crl === undefined ? ok(() => undefined) : await crls.open(options.crl);
@@ -83,6 +88,7 @@ export async function startEndpoint(options: EndpointOptions): Promise<Result<Tl
     crls,
     refusals: new Refusals(socket),
     certificates: limits.certificates,
+    endSubscriptions: options.endSubscriptions ?? false,
   };
   const server = await startTlsServer({ ...options, limits, chain, key, localOnly }, (client, presented) =>
     serve(endpoint, client, presented),
@@ -108,10 +114,13 @@ interface Endpoint {
   readonly refusals: Refusals;
   /** Of a client that are looked at. */
   readonly certificates: number;
+  readonly endSubscriptions: boolean;
 }
 
 interface Credentials {
   readonly anchor: Certificate;
+  /** The server's. */
+  readonly certificates: readonly Certificate[];
   /** PEM, both. */
   readonly chain: string;
   readonly key: string;
@@ -128,7 +137,19 @@ async function readCredentials(options: EndpointOptions): Promise<Result<Credent
   if (!text.ok) return text;
   const key = parseKey(text.value);
   if (!key.ok) return err({ kind: "key", path: options.key, error: key.error });
-  return ok({ anchor, chain: encodeCertificates(chain.value.map(({ raw }) => raw)), key: encodeKey(key.value) });
+  return ok({
+    anchor,
+    certificates: chain.value,
+    chain: encodeCertificates(chain.value.map(({ raw }) => raw)),
+    key: encodeKey(key.value),
+  });
+}
+
+/** Says what clients will find at fault in the server's certificates. They may be of another authority than the clients'. */
+function warnOfServer({ anchor, certificates }: Credentials, log: Log): void {
+  const path = verifyPath(certificates, anchor, Date.now(), "server");
+  if (path.ok || path.error.kind === "not-issued-by-next" || path.error.kind === "signature-wrong") return;
+  log.warn({ reason: path.error }, `clients will not accept this server: ${describePathError(path.error)}`);
 }
 
 /** The development authority's keys are in everybody's hands. */
@@ -193,8 +214,9 @@ async function refuse({ log, refusals }: Endpoint, client: TlsClient, { name, re
 }
 
 function carryOut(endpoint: Endpoint, client: TlsClient, prepared: PreparedRequest): Promise<void> {
-  const { name, command, leaf, opening, form } = prepared;
-  const forwarded = client.forward({ path: endpoint.socket, opening, form });
+  const { name, command, leaf, opening, form, expires } = prepared;
+  const until = endpoint.endSubscriptions && form === "subscription" ? { until: expires } : {};
+  const forwarded = client.forward({ path: endpoint.socket, opening, form, ...until });
   return forwarded.then((result) => conclude(endpoint, client, { name, command, leaf }, result));
 }
 

@@ -29,7 +29,7 @@ export function describeChainError(error: ChainError): string {
     case "path":
       return describePathError(error.error);
     case "authority":
-      return describeAuthorityError(error.error);
+      return describeAuthorityError(error.error, error.names);
     case "revoked":
       return describeRefusal(error.refusal);
     default:
@@ -48,6 +48,8 @@ export function describeForwardEnd(end: ForwardEnd, answered: boolean): string |
       return `the connection to the daemon broke (${end.code})`;
     case "client-gone":
       return undefined;
+    case "expired":
+      return "the subscription has ended, its certificates were good for no longer";
     case "client-unasked":
       return `more than ${end.limit} bytes were sent where none are expected`;
     case "stalled":

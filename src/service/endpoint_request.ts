@@ -9,9 +9,10 @@ import type { ChainRequest, Command } from "../core/command.ts";
 import { type Label, type Name, parseLabel } from "../core/name.ts";
 import type { Refusal } from "../core/refusal.ts";
 import { err, ok, type Result } from "../core/result.ts";
+import type { Forwarding } from "../host/tls_relay.ts";
 import { type Authority, type AuthorityError, readAuthority } from "../x509/authority.ts";
 import { type Certificate, type CertificateError, parseCertificate } from "../x509/certificate.ts";
-import { type PathError, type VerifiedPath, verifyPath } from "../x509/path.ts";
+import { namesOf, type PathError, type SubjectName, type VerifiedPath, verifyPath } from "../x509/path.ts";
 import type { KnownCertificates } from "./endpoint_cache.ts";
 import type { EndpointCrls } from "./endpoint_crls.ts";
 
@@ -37,9 +38,11 @@ export interface PreparedRequest {
   /** The request's frame; behind it, as a stream, the image that came in the certificate. */
   readonly opening: readonly Uint8Array[];
   readonly form: Form;
+  /** When the first of its certificates runs out, ms since the Unix epoch. */
+  readonly expires: number;
 }
 
-type Form = "plain" | "upload" | "subscription";
+type Form = Forwarding["form"];
 
 /** `name`: as much as the chain tells of whom it is about. */
 export interface Unprepared {
@@ -52,7 +55,7 @@ export type ChainError =
   /** `at` counts the certificates as presented, from 0. */
   | { readonly kind: "certificate"; readonly at: number; readonly error: CertificateError }
   | { readonly kind: "path"; readonly error: PathError }
-  | { readonly kind: "authority"; readonly error: AuthorityError }
+  | { readonly kind: "authority"; readonly error: AuthorityError; readonly names: readonly SubjectName[] }
   | { readonly kind: "revoked"; readonly refusal: Refusal };
 
 /**
@@ -76,20 +79,23 @@ export function prepareRequest(
   const path = verifyPath(certificates, anchor, now, "client", known.signatures);
   if (!path.ok) return refuse({ kind: "path", error: path.error });
   const authority = readAuthority(path.value);
-  if (!authority.ok) return refuse({ kind: "authority", error: authority.error }, bestName(path.value));
+  if (!authority.ok) {
+    const names = namesOf([path.value.leaf, ...path.value.intermediates]);
+    return refuse({ kind: "authority", error: authority.error, names }, bestName(path.value));
+  }
   const { levels, label, command } = authority.value;
   const delegations = levels.map((level) => level.label);
   const name = label === undefined ? { path: delegations } : { path: delegations, label };
   const refusal = crls?.check(path.value, authority.value, now);
   if (refusal !== undefined) return refuse({ kind: "revoked", refusal }, name);
-  const { leaf } = authority.value;
+  const { leaf, expires } = authority.value;
   const { request, behind } = moveUpload({ ...authority.value, imageFollows: false });
   const frame = encodeFrame(encodeWire({ header: addressedTo(name), payload: { kind: "request", request } }));
   if (command.kind === "session") {
     return ok({ kind: "session", name, leaf, authority: authority.value, opening: frame });
   }
   const opening = [frame, ...behind];
-  return ok({ kind: "request", name, command: command.kind, leaf, opening, form: formOf(command) });
+  return ok({ kind: "request", name, command: command.kind, leaf, opening, form: formOf(command), expires });
 }
 
 /** What a client is told when its request gets no other answer: framed as the daemon's own replies. */
@@ -147,6 +153,8 @@ export function formOf(command: Command): Form {
       return command.image.bytes.length === 0 ? "upload" : "plain";
     case "block-set":
       return command.data === undefined ? "upload" : "plain";
+    case "unikernel-get":
+      return "download";
     case "console-subscribe":
     case "stats-subscribe":
     case "log-subscribe":

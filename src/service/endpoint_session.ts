@@ -51,7 +51,10 @@ function refuse(session: Command, command: Command): string | undefined {
   if (allowed !== undefined && !allowed.includes(subjectOf(command).kind)) {
     return `this session does not allow the command ${command.kind}`;
   }
-  return formOf(command) === "plain" ? undefined : `the command ${command.kind} needs a connection of its own`;
+  const form = formOf(command);
+  return form === "plain" || form === "download"
+    ? undefined
+    : `the command ${command.kind} needs a connection of its own`;
 }
 
 function refusal(header: Header, text: string): Uint8Array {

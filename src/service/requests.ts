@@ -5,17 +5,22 @@
  */
 import type { Header, Payload } from "../codec/wire.ts";
 import { outcomeOf } from "../core/audit.ts";
+import type { Command } from "../core/command.ts";
 import { describeRefusal } from "../core/describe.ts";
 import type { DaemonLimits } from "../core/limits.ts";
 import { printName } from "../core/name.ts";
+import type { Refusal } from "../core/refusal.ts";
 import type { ClientId, Effect, Event, Reply, Request } from "../core/state.ts";
 import { type Asked, toldOf } from "../host/audit_ledger.ts";
 import type { AuditLog } from "../host/audit_log.ts";
+import type { OpenImage, OutgoingImage } from "../host/image_out.ts";
+import { errnoOf } from "../host/io.ts";
 import type { Log } from "../host/log.ts";
 import type { Upload } from "../host/preparer.ts";
+import { refuseHost } from "../host/refuse.ts";
 import type { Runner } from "../host/runner.ts";
 import type { Connection } from "./connection.ts";
-import { sendContent } from "./download.ts";
+import { sendContent, sendImage } from "./download.ts";
 import { readPushed } from "./revocation_list.ts";
 import { Turns, turnOf } from "./turns.ts";
 import { nothing, uploadOf } from "./upload.ts";
@@ -38,6 +43,10 @@ interface Waiting {
   readonly upload: Upload;
   readonly connection: Connection;
   readonly header: Header;
+  /** Aborts when it does not wait any more, as far as that is looked for. */
+  readonly departure: AbortSignal;
+  /** Whether its answer has begun, and goes on. */
+  streaming: boolean;
 }
 
 export class Requests {
@@ -76,16 +85,37 @@ export class Requests {
   /** Sends what a request that waits asked for; called by the runner. */
   async download(effect: Extract<Effect, { kind: "read-block" }>, content: AsyncIterable<Uint8Array>): Promise<void> {
     const waiting = this.#waiting.get(effect.client);
-    if (waiting !== undefined)
-      await sendContent(waiting.connection, waiting.header, effect, content, this.#limits["old-reply"]);
+    if (waiting === undefined) return;
+    waiting.streaming = true;
+    await sendContent(waiting.connection, waiting.header, effect, content, this.#limits["old-reply"]);
   }
 
-  /** Whoever still waits is refused, but for those who read a block device; resolves when that is written. */
+  /** Sends the image that a request that waits asked for; called by the runner. @returns why its client does not have it */
+  async sendImage(client: ClientId, open: OpenImage): Promise<Refusal | undefined> {
+    const waiting = this.#waiting.get(client);
+    if (waiting === undefined) return undefined;
+    const { connection, header, departure } = waiting;
+    let image: OutgoingImage | undefined;
+    try {
+      const opened = await open(departure);
+      if (!opened.ok) return refuseHost("reading the image", opened.error);
+      image = opened.value;
+      // It may have been told meanwhile that the daemon ends.
+      waiting.streaming = this.#waiting.has(client);
+      return waiting.streaming ? await sendImage(connection, header, image) : undefined;
+    } catch (thrown) {
+      return departure.aborted ? gone : refuseHost("reading the image", { kind: errnoOf(thrown) });
+    } finally {
+      await image?.close();
+    }
+  }
+
+  /** Whoever still waits is refused, but for those who are sent something; resolves when that is written. */
   async abandon(): Promise<void> {
     const reply: Reply = { ok: false, refusal: { kind: "shutting-down" } };
-    for (const [client, { asked }] of this.#waiting) {
+    for (const [client, { asked, streaming }] of this.#waiting) {
       // A refusal within a stream would be read as its content.
-      if (asked.command === "block-dump") continue;
+      if (streaming) continue;
       this.#note(asked, reply);
       this.reply(client, reply);
     }
@@ -95,31 +125,33 @@ export class Requests {
   /** Puts a request to the supervisor, and passes its one reply on. */
   ask(asking: Asking): Promise<Reply> {
     const whose = turnOf(asking.request);
-    return whose === undefined ? this.#answer(asking) : this.#askInTurn(asking, whose);
+    return whose === undefined ? this.#answer(asking, never) : this.#askInTurn(asking, whose);
   }
 
   async #askInTurn(asking: Asking, whose: string): Promise<Reply> {
-    const { connection, header, asked } = asking;
-    const end = await this.#large.take(whose);
+    const { connection, header, request, asked } = asking;
+    const leaves = request.command.kind === "unikernel-get";
+    const [departure, forget] = leaves ? connection.departure() : ([never, () => undefined] as const);
+    const end = await this.#large.take(whose, departure);
     if (end === undefined) {
-      const reply: Reply = {
-        ok: false,
-        refusal: { kind: "too-many-downloads", limit: this.#limits["downloads-waiting"] },
-      };
+      const limit = this.#limits["downloads-waiting"];
+      const reply: Reply = { ok: false, refusal: departure.aborted ? gone : { kind: "too-many-downloads", limit } };
       this.#note(asked, reply);
       connection.send(header, replyPayload(reply));
+      forget();
       return reply;
     }
     try {
-      const reply = await this.#answer(asking);
+      const reply = await this.#answer(asking, departure);
       await connection.drained();
       return reply;
     } finally {
+      forget();
       end();
     }
   }
 
-  #answer(asking: Asking): Promise<Reply> {
+  #answer(asking: Asking, departure: AbortSignal): Promise<Reply> {
     const { connection, header, request, asked, imageFollows = false } = asking;
     this.#clients += 1;
     const client = this.#clients;
@@ -127,10 +159,10 @@ export class Requests {
     return new Promise((resolve) => {
       const answer = (reply: Reply): void => {
         if (this.#log.isLevelEnabled("info")) this.#log.info(logged(request, reply), reply.ok ? "done" : "refused");
-        if (!reply.ok || request.command.kind !== "block-dump") connection.send(header, replyPayload(reply));
+        if (!reply.ok || !answersItself(request.command)) connection.send(header, replyPayload(reply));
         resolve(reply);
       };
-      this.#waiting.set(client, { answer, asked, upload, connection, header });
+      this.#waiting.set(client, { answer, asked, upload, connection, header, departure, streaming: false });
       this.#put(client, asking).catch((error: unknown) => {
         this.#log.fatal({ err: error, command: request.command.kind }, "bug");
         this.reply(client, { ok: false, refusal: { kind: "host-failed", doing: "the request", problem: "a bug" } });
@@ -157,6 +189,15 @@ export class Requests {
   #note(asked: Asked, reply: Reply): void {
     this.#audit.note(asked.delegate, () => toldOf(asked, outcomeOf(reply)));
   }
+}
+
+const gone: Refusal = { kind: "client-gone" };
+
+const never: AbortSignal = new AbortController().signal;
+
+/** Whether what is sent for it ends it. */
+function answersItself({ kind }: Command): boolean {
+  return kind === "block-dump" || kind === "unikernel-get";
 }
 
 function replyPayload(reply: Reply): Payload {

@@ -214,6 +214,7 @@ function assemble(
       reply: (client, reply) => requests.reply(client, reply),
       upload: (client) => requests.upload(client),
       download: (effect, content) => requests.download(effect, content),
+      sendImage: (client, open) => requests.sendImage(client, open),
       tell: (effect) => tell(consoles, events, log, effect),
       gone: (name) => consoles.deactivate(name),
       recheck: () => daemon.chain.recheck(),

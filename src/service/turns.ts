@@ -1,9 +1,9 @@
 /**
  * Turns: of those who share a key, one at a time, and only so many who wait.
  *
- * A reply that is a whole image is in memory until its client has read it, and
- * costs a CPU while it is compressed; a block device that is filled takes its size
- * on the disk once more: of one delegate's there is one of each.
+ * An image costs a CPU while it is compressed, and a dump in one piece is in
+ * memory until its client has read it; a block device that is filled takes its
+ * size on the disk once more: of one delegate's there is one of each.
  *
  * @module
  */
@@ -27,12 +27,16 @@ export class Turns {
     this.#most = most;
   }
 
-  /** Resolves when it is one's turn, to what ends it, to be called once; undefined where too many wait already. */
-  async take(key: string): Promise<(() => void) | undefined> {
+  /**
+   * Resolves when it is one's turn, to what ends it, to be called once; undefined where too many wait already, and where
+   * one leaves meanwhile.
+   *
+   * @param departure - aborts when one leaves
+   */
+  async take(key: string, departure?: AbortSignal): Promise<(() => void) | undefined> {
     const waiting = this.#waiting.get(key);
     if (waiting === undefined) this.#waiting.set(key, []);
-    else if (waiting.length >= this.#most) return undefined;
-    else await new Promise<void>((go) => waiting.push(go));
+    else if (waiting.length >= this.#most || !(await waitIn(waiting, departure))) return undefined;
     return () => this.#end(key);
   }
 
@@ -41,4 +45,21 @@ export class Turns {
     if (next === undefined) this.#waiting.delete(key);
     else next();
   }
+}
+
+/** @returns whether one's turn has come, before one left */
+function waitIn(line: (() => void)[], departure?: AbortSignal): Promise<boolean> {
+  return new Promise((settle) => {
+    const go = (): void => {
+      departure?.removeEventListener("abort", leave);
+      settle(true);
+    };
+    const leave = (): void => {
+      line.splice(line.indexOf(go), 1);
+      settle(false);
+    };
+    line.push(go);
+    if (departure?.aborted === true) leave();
+    else departure?.addEventListener("abort", leave);
+  });
 }

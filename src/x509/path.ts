@@ -34,8 +34,14 @@ interface CertificatePath {
 /** What the leaf is to be: a client of ours, or our server. */
 export type Purpose = "client" | "server";
 
+/** What a certificate calls its subject: the common name, where it has one. */
+export type SubjectName = string | undefined;
+
+/** With the names along the path, where it is known. */
+export type PathError = PathFault & { readonly names?: readonly SubjectName[] };
+
 /** `at` counts along the path: 0 is the leaf, the number of certificates is the anchor. */
-export type PathError =
+type PathFault =
   | { readonly kind: "no-certificate" }
   | { readonly kind: "path-too-long"; readonly length: number; readonly limit: number }
   /** It does not name the next certificate (by name or by key identifier) as its issuer. */
@@ -91,10 +97,14 @@ export function verifyPath(
     checkAnchor(anchor) ??
     checkSignatures(path, signatures) ??
     checkConstraints(path);
-  if (problem !== undefined) return err(problem);
+  if (problem !== undefined) return err({ ...problem, names: namesOf(path) });
   const notAfter = Math.min(...path.map((certificate) => certificate.notAfter));
   const verified: CertificatePath = { leaf, intermediates, anchor, notAfter };
   return ok(verified as VerifiedPath);
+}
+
+export function namesOf(path: readonly Certificate[]): readonly SubjectName[] {
+  return path.map(({ subject }) => subject.commonName);
 }
 
 function withoutRepetitions(presented: readonly Certificate[], anchor: Certificate): Certificate[] {
@@ -111,7 +121,7 @@ function digest(certificate: Certificate): string {
 }
 
 /** What holds for every certificate, the anchor included. */
-function checkEach(path: readonly Certificate[], now: number, purpose: Purpose): PathError | undefined {
+function checkEach(path: readonly Certificate[], now: number, purpose: Purpose): PathFault | undefined {
   // Validity is in whole seconds: the second of notAfter still counts (RFC 5280 section 4.1.2.5).
   const second = Math.floor(now / 1000) * 1000;
   for (const [at, { notBefore, notAfter, publicKey, extensions }] of path.entries()) {
@@ -136,7 +146,7 @@ function identifiersComplete({ subjectKeyId, authorityKeyId }: Extensions, at: n
   return at === 0 || isAnchor || subjectKeyId !== undefined;
 }
 
-function checkLeaf(leaf: Certificate, purpose: Purpose): PathError | undefined {
+function checkLeaf(leaf: Certificate, purpose: Purpose): PathFault | undefined {
   const { basicConstraints, keyUsage, extendedKeyUsage, nameConstraints } = leaf.extensions;
   if (basicConstraints?.ca === true || keyUsage?.keyCertSign === true) return { kind: "leaf-is-authority" };
   // TLS 1.3 signs with the leaf's key (RFC 8446 section 4.4.2.2).
@@ -151,7 +161,7 @@ function checkLeaf(leaf: Certificate, purpose: Purpose): PathError | undefined {
 }
 
 /** Everyone above the leaf is an authority over the next one down. */
-function checkSigners(path: readonly Certificate[], purpose: Purpose): PathError | undefined {
+function checkSigners(path: readonly Certificate[], purpose: Purpose): PathFault | undefined {
   let below = 0;
   for (const [at, signer] of path.entries()) {
     const signed = path[at - 1];
@@ -167,7 +177,7 @@ function checkSigners(path: readonly Certificate[], purpose: Purpose): PathError
 }
 
 /** @param below - intermediates between the signer and the leaf */
-function checkAuthority(signer: Certificate, at: number, below: number, purpose: Purpose): PathError | undefined {
+function checkAuthority(signer: Certificate, at: number, below: number, purpose: Purpose): PathFault | undefined {
   const { basicConstraints, keyUsage, extendedKeyUsage } = signer.extensions;
   if (basicConstraints?.ca !== true || !basicConstraints.critical || keyUsage?.keyCertSign !== true) {
     return { kind: "not-an-authority", at };
@@ -180,14 +190,14 @@ function checkAuthority(signer: Certificate, at: number, below: number, purpose:
 }
 
 /** A self-issued anchor names itself, and an anchor's purpose is to sign: an extendedKeyUsage there means something else. */
-function checkAnchor(anchor: Certificate): PathError | undefined {
+function checkAnchor(anchor: Certificate): PathFault | undefined {
   const { extendedKeyUsage, authorityKeyId } = anchor.extensions;
   const named = isSelfIssued(anchor) ? isIssuedBy(anchor, anchor) : authorityKeyId !== undefined;
   const consistent = extendedKeyUsage === undefined && named;
   return consistent ? undefined : { kind: "anchor-inconsistent" };
 }
 
-function checkSignatures(path: readonly Certificate[], signatures: SignatureCache | undefined): PathError | undefined {
+function checkSignatures(path: readonly Certificate[], signatures: SignatureCache | undefined): PathFault | undefined {
   for (let at = path.length - 2; at >= 0; at--) {
     const [signed, signer] = [path[at], path[at + 1]];
     if (signed === undefined || signer === undefined) continue;
@@ -199,7 +209,7 @@ function checkSignatures(path: readonly Certificate[], signatures: SignatureCach
   return undefined;
 }
 
-function checkConstraints(path: readonly Certificate[]): PathError | undefined {
+function checkConstraints(path: readonly Certificate[]): PathFault | undefined {
   const intermediates = path.map((certificate, at) => at > 0 && isSelfIssued(certificate));
   const checked = checkNames(path, (at) => intermediates[at] === true);
   return checked.ok ? undefined : checked.error;

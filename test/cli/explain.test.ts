@@ -140,7 +140,9 @@ test("explain tells from files that a chain is not permitted its command, or is 
   expect((await say(explainChain, folder)).status).toBe(0);
   const late = await say([...explainChain, "--json"], folder, Date.now() + 2 * 86_400_000);
   expect([late.status, JSON.parse(late.stdout).refused.kind]).toEqual([116, "chain"]);
-  expect(late.stderr).toMatch(/^error: a server would not take these certificates: certificate 1 was valid until /);
+  expect(late.stderr).toMatch(
+    /^error: a server would not take these certificates: certificate 1 \(hello\) was valid until /,
+  );
   expect((await say(explainChain, folder, Date.now() + 400 * 86_400_000)).stdout).toMatch(/CN=alice .*\(expired\)\n/);
   const wrong = await say("explain --chain bob.pem".split(" "), folder);
   expect(wrong.stderr).toContain("the first certificate is an authority's, a command needs one of its own\n");

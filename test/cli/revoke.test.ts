@@ -1,4 +1,4 @@
-import { appendFileSync, readFileSync } from "node:fs";
+import { appendFileSync, existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { type Crl, listRevoked, parseCrl, verifyCrl } from "../../src/x509/crl.ts";
@@ -123,3 +123,25 @@ test("sign shows which path a request for a lock is about", async () => {
   const { stdout } = await say("sign alice.pem db alice.key lock.req".split(" "), folder);
   expect(stdout).toContain("signing lock carol:");
 });
+
+test("revocations at the same time make lists of numbers of their own, and the last has what all revoked", async () => {
+  const folder = await family();
+  const words = ["alice.pem", "bob.pem", undefined, serialOf(folder, "alice")];
+  const said = await Promise.all(words.map((word) => say([...revoke, ...(word === undefined ? [] : [word])], folder)));
+  expect(said.map(({ status }) => status)).toEqual([0, 0, 0, 0]);
+  const numbers = said.map(({ stdout }) => Number(/list (\d+) of ca/.exec(stdout)?.[1]));
+  expect(numbers.sort()).toEqual([1, 2, 3, 4]);
+  const last = readCrl(folder, "ca.crl", "cacert.pem");
+  expect(last.number).toBe(4n);
+  expect(new Set(serials(last))).toEqual(new Set(["alice", "bob"].map((name) => serialOf(folder, name))));
+  expect(existsSync(join(folder, "db.revoked.lock"))).toBe(false);
+});
+
+test("a revocation that was killed in its turn keeps others from revoking, who are told what to remove", async () => {
+  const folder = await family();
+  writeFileSync(join(folder, "db.revoked.lock"), "1\n");
+  const refused = await say([...revoke, "alice.pem"], folder);
+  expect(refused.status).not.toBe(0);
+  expect(refused.stderr).toContain("if none does, one was killed: remove db.revoked.lock");
+  expect(existsSync(join(folder, "ca.crl"))).toBe(false);
+}, 60_000);

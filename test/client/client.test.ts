@@ -264,3 +264,32 @@ test("a client locks, unlocks, lists locks, and puts a revocation list in force"
   expect(await kindOf(bobs.info())).toMatch(/the certificate of alice:bob \(serial number \S+\) was revoked/);
   expect(await kindOf(alices.trust.pushCrl("no PEM", authority))).toMatch(/^usage: .*there is no X509 CRL in it/);
 });
+
+test("a client reads the audit log: its own part, as much of it as it asks for", async () => {
+  const host = await openHost();
+  await (await enter(host, [host.pki.charlie, host.pki.alice])).info();
+  const client = await enter(host, [host.pki.bob, host.pki.alice]);
+  expect(await kindOf(client.destroy("vm"))).toContain("refused: ");
+  const found = [];
+  for await (const entry of client.audit(":", { outcome: "refused", since: new Date(0) })) found.push(entry);
+  expect(found).toMatchObject([
+    {
+      ...{ name: "alice:bob:vm", command: "unikernel-destroy", policies: [] },
+      outcome: { kind: "refused", reason: "unikernel-not-found" },
+      actor: {
+        kind: "chain",
+        levels: [hexOf(host.pki.alice), hexOf(host.pki.bob)],
+        leaf: expect.stringMatching(/^[0-9a-f]{64}$/),
+      },
+    },
+  ]);
+  expect(found[0]?.time).toBeInstanceOf(Date);
+  const newest = [];
+  for await (const { number } of client.audit(":", { limit: 1 })) newest.push(number);
+  expect(newest).toHaveLength(1);
+  expect(newest[0]).toBeGreaterThan(found[0]?.number ?? Number.POSITIVE_INFINITY);
+});
+
+function hexOf({ certificate }: Holder): string {
+  return Buffer.from(certificate.fingerprint).toString("hex");
+}

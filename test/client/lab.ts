@@ -36,6 +36,8 @@ export interface HostOptions {
   readonly daemon?: Partial<DaemonOptions>;
   /** The endpoint's folder of revocation lists. */
   readonly crl?: string;
+  /** Whether subscriptions end with their certificates. */
+  readonly endSubscriptions?: boolean;
   /** The endpoint's. */
   readonly limits?: Partial<TlsLimits>;
 }
@@ -43,7 +45,7 @@ export interface HostOptions {
 /** A daemon whose guests sleep, and an endpoint before it. */
 export async function openHost(
   place: Place = openScripted("exec sleep 1000"),
-  { daemon = {}, crl, limits = {} }: HostOptions = {},
+  { daemon = {}, crl, limits = {}, endSubscriptions = false }: HostOptions = {},
 ): Promise<Host> {
   let running = await place.start(daemon);
   const made = makePki();
@@ -65,6 +67,7 @@ export async function openHost(
       log: createLog("endpoint", 1, { write: (line: string) => (log += line) }),
       ...(crl === undefined ? {} : { crl }),
       limits: { ...tlsLimits, ...limits },
+      endSubscriptions,
     }),
   );
   const close = (): Promise<void> => endpoint.close(0);

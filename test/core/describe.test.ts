@@ -103,6 +103,7 @@ const refusals: OneOfEach<Refusal> = {
     outcome: "old-runs",
   },
   "too-many-requests": { kind: "too-many-requests", limit: 1111 },
+  "client-gone": { kind: "client-gone" },
   "made-room": { kind: "made-room", limit: 16_384 },
   "too-many-downloads": { kind: "too-many-downloads", limit: 8 },
   "host-failed": { kind: "host-failed", doing: "making a tap device", problem: "no such bridge" },

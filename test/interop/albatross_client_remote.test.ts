@@ -85,7 +85,7 @@ test("albatross-client's exit codes tell who refused whom", { timeout: 60_000 },
   // An endpoint whose certificate the client knows, with another authority over clients that has the same name.
   const other = await startOurEndpoint(place, "other.pem");
   expect(await place.run(`albatross-client info ${remote(other, "alice")}`)).toEqual(
-    refused("command failed the signature of certificate 2 is not by the one after it"),
+    refused("command failed the signature of certificate 2 (alice) is not by the one after it"),
   );
 });
 

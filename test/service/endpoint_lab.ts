@@ -206,7 +206,7 @@ export function dial(port: number, chain: readonly Holder[], options: Connection
 /** The payloads of the server's messages until it closes, after `upload` was sent. */
 export function converse(socket: TLSSocket, upload?: Uint8Array): Promise<readonly Wire[]> {
   return new Promise((resolve, reject) => {
-    const reader = new FrameReader(1_048_576);
+    const reader = new FrameReader(64 * 1024 * 1024);
     const wires: Wire[] = [];
     socket.on("secureConnect", () => (upload === undefined ? undefined : socket.write(upload)));
     socket.on("data", (piece: Buffer) => {

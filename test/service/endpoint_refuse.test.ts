@@ -14,6 +14,7 @@ import {
   type Holder,
   hold,
   type Lab,
+  makePki,
   openLab,
   policy,
 } from "./endpoint_lab.ts";
@@ -40,7 +41,7 @@ test("reference bug 5: a leaf with a bad label, without a command, or with a pol
   await expectRefusal(
     lab,
     [bad, alice],
-    "the common name of certificate 1 is no label: the label a b has a character that is not one of a-z, 0-9, - and . (nor may it begin with -)",
+    "the common name of certificate 1 (a b) is no label: the label a b has a character that is not one of a-z, 0-9, - and . (nor may it begin with -)",
   );
   await expectRefusal(
     lab,
@@ -102,13 +103,17 @@ test("reference bug 5: the answer bears as much of the name as the chain tells",
 test("reference bug 18: a create's command that is no DER is refused", async () => {
   const lab = await openLab();
   const leaf = hold({ profile: "client", name: "x", issuer: lab.pki.alice, extension: Buffer.from("300302", "hex") });
-  await expectRefusal(lab, [leaf, lab.pki.alice], "the command of certificate 1 cannot be read: truncated at byte 0");
+  await expectRefusal(
+    lab,
+    [leaf, lab.pki.alice],
+    "the command of certificate 1 (x) cannot be read: truncated at byte 0",
+  );
 });
 
 test("reference bug 23: a serverAuth certificate is no client", async () => {
   const lab = await openLab();
   const leaf = hold({ profile: "server", name: "x", issuer: lab.pki.alice, command: info });
-  await expectRefusal(lab, [leaf, lab.pki.alice], "certificate 1 is not for a client");
+  await expectRefusal(lab, [leaf, lab.pki.alice], "certificate 1 (x) is not for a client");
 });
 
 test("no certificate, another authority's, an expired one and one too early are refused", async () => {
@@ -119,17 +124,17 @@ test("no certificate, another authority's, an expired one and one too early are 
   await expectRefusal(
     lab,
     [leafOf(stranger, "x")],
-    "the signature of certificate 1 is not by the one after it: that one has another key, or one of the two was changed",
+    "the signature of certificate 1 (x) is not by the one after it: that one has another key, or one of the two was changed",
   );
   const past = Date.UTC(2026, 0);
   const expired = hold({ profile: "client", name: "x", issuer: alice, command: info, notBefore: past, notAfter: past });
   const late = await ask(lab.port, [expired, alice]);
   expect(late.payload).toMatchObject({
-    text: expect.stringMatching(/^certificate 1 was valid until 2026-01-01T00:00:00.000Z, now is /),
+    text: expect.stringMatching(/^certificate 1 \(x\) was valid until 2026-01-01T00:00:00.000Z, now is /),
   });
   const future = hold({ profile: "client", name: "x", issuer: root, command: info, notBefore: Date.now() + 60_000 });
   const early = await ask(lab.port, [future]);
-  expect(early.payload).toMatchObject({ text: expect.stringMatching(/^certificate 1 is not valid before /) });
+  expect(early.payload).toMatchObject({ text: expect.stringMatching(/^certificate 1 \(x\) is not valid before /) });
   expect(lab.asked).toEqual([]);
 });
 
@@ -150,13 +155,13 @@ test("reference bug N1: a forged, expired intermediate before the real one is re
   const answer = await ask(lab.port, [leafOf(alice, "x"), forged, alice]);
   expect(answer.payload).toMatchObject({
     kind: "failure",
-    text: expect.stringContaining("certificate 2 was valid until"),
+    text: expect.stringContaining("certificate 2 (alice) was valid until"),
   });
   const fresh = hold({ name: "alice", issuer: forger, command: richer, key: alice.key });
   const signed = await ask(lab.port, [leafOf(alice, "x"), fresh]);
   expect(signed.payload).toEqual({
     kind: "failure",
-    text: "the signature of certificate 2 is not by the one after it: that one has another key, or one of the two was changed",
+    text: "the signature of certificate 2 (alice) is not by the one after it: that one has another key, or one of the two was changed",
   });
   expect(lab.asked).toEqual([]);
 });
@@ -206,11 +211,11 @@ test("reference bug N4: certificates over 100 KiB are refused where there is no 
 test("reference bug N5: certificates that do not belong to the path are refused", async () => {
   const lab = await openLab();
   const { alice, bob, server } = lab.pki;
-  const text = (at: number): string =>
-    `certificate ${at} is not issued by the one after it: the chain must be complete, in order, and nothing else`;
-  await expectRefusal(lab, [leafOf(bob, "x"), alice, bob], text(1));
-  await expectRefusal(lab, [leafOf(alice, "x"), server, alice], text(1));
-  await expectRefusal(lab, [leafOf(bob, "x"), bob], text(2));
+  const text = (which: string): string =>
+    `certificate ${which} is not issued by the one after it: the chain must be complete, in order, and nothing else`;
+  await expectRefusal(lab, [leafOf(bob, "x"), alice, bob], text("1 (x)"));
+  await expectRefusal(lab, [leafOf(alice, "x"), server, alice], text("1 (x)"));
+  await expectRefusal(lab, [leafOf(bob, "x"), bob], text("2 (bob)"));
 });
 
 test("reference bug N6: an authority's certificate is no leaf", async () => {
@@ -220,7 +225,7 @@ test("reference bug N6: an authority's certificate is no leaf", async () => {
   await expectRefusal(
     lab,
     [hold({ profile: "client", name: "y", issuer: leaf, command: info }), leaf],
-    "certificate 2 is not an authority's, and cannot sign others",
+    "certificate 2 (x) is not an authority's, and cannot sign others",
   );
 });
 
@@ -279,4 +284,34 @@ test("neither arguments nor images nor keys reach the log", async () => {
   expect(log()).toContain('"command":"unikernel-restart"');
   expect(log()).not.toContain("hush");
   expect(log()).not.toContain("PRIVATE");
+});
+
+test("a refusal names the certificate that it is about, however its name is written", async () => {
+  const { port, pki } = await openLab();
+  const text = async (chain: readonly Holder[]): Promise<unknown> => (await ask(port, chain)).payload;
+  const old = hold({ name: "bob", issuer: pki.alice, command: delegates, notAfter: Date.now() - 60_000 });
+  const failure = (start: string): unknown => ({ kind: "failure", text: expect.stringContaining(start) });
+  expect(await text([leafOf(old, "x"), old, pki.alice])).toEqual(failure("certificate 2 (bob) was valid until "));
+  const odd = hold({ name: `\u001b[31m${"x".repeat(200)}`, issuer: pki.alice, notAfter: Date.now() - 60_000 });
+  expect(await text([leafOf(odd, "x"), odd, pki.alice])).toEqual(
+    failure(`certificate 2 (\ufffd[31m${"x".repeat(58)}) was valid until `),
+  );
+  const command = { kind: "policy-info" } as const;
+  const wrong = hold({ name: "bob", issuer: pki.alice, command });
+  expect(await text([leafOf(wrong, "x"), wrong, pki.alice])).toEqual(
+    failure("certificate 2 (bob) delegates, and must carry a policy"),
+  );
+});
+
+test("an endpoint says at its start that clients will not accept its certificate", async () => {
+  const pki = makePki();
+  const said = async (server: Holder): Promise<string> => (await openLab({ pki: { ...pki, server } })).log();
+  expect(await said(pki.alice)).toContain(
+    "clients will not accept this server: certificate 1 (alice) is a delegate's, which cannot vouch for a server",
+  );
+  const old = hold({ profile: "server", name: "old", issuer: pki.root, notAfter: Date.now() - 60_000 });
+  expect(await said(old)).toContain("clients will not accept this server: certificate 1 (old) was valid until ");
+  expect(await said(pki.server)).not.toContain("will not accept");
+  // Of another authority than the clients'.
+  expect(await said(makePki().server)).not.toContain("will not accept");
 });

@@ -20,3 +20,19 @@ test("take gives turns one after the other, first come first, and none where too
   expect(order.slice(3)).toEqual(["second", "third"]);
   expect(await turns.take("alice")).toBeDefined();
 });
+
+test("whoever leaves the line has no turn, and his place is another's", async () => {
+  const turns = new Turns(1);
+  const end = await turns.take("alice");
+  const [leaving, there] = [new AbortController(), new AbortController()];
+  const left = turns.take("alice", leaving.signal);
+  expect(await turns.take("alice")).toBeUndefined();
+  leaving.abort();
+  expect(await left).toBeUndefined();
+  expect(await turns.take("bob")).toBeDefined();
+  const next = turns.take("alice", there.signal);
+  end?.();
+  expect(await next).toBeDefined();
+  there.abort();
+  expect(await turns.take("alice", AbortSignal.abort())).toBeUndefined();
+});

@@ -63,7 +63,9 @@ function verify(holders: readonly Holder[], at: Holder = anchor): PathError | un
     now,
     "client",
   );
-  return path.ok ? undefined : path.error;
+  if (path.ok) return undefined;
+  const { names: _, ...error } = path.error;
+  return error;
 }
 
 /** Whether a leaf with these alternative names passes below an authority with these constraints. */

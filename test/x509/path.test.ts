@@ -39,7 +39,12 @@ function verify(holders: readonly Holder[], purpose: "client" | "server" = "clie
 
 function refusal(holders: readonly Holder[], purpose: "client" | "server" = "client", at = now): PathError | undefined {
   const path = verify(holders, purpose, at);
-  return path.ok ? undefined : path.error;
+  return path.ok ? undefined : nameless(path.error);
+}
+
+/** Who they are called is told of apart. */
+function nameless({ names: _, ...error }: PathError): PathError {
+  return error;
 }
 
 test("verifyPath accepts a leaf below two delegates, with its earliest end", () => {
@@ -232,13 +237,13 @@ test("reference bug 23: a server's path is refused where it carries our extensio
 test("verifyPath refuses an anchor with extendedKeyUsage", () => {
   const odd = forge({ ...authority, name: "odd", purposes: [oids.clientAuth] });
   const path = verifyPath([leaf(odd).certificate], odd.certificate, now, "client");
-  expect(path).toEqual({ ok: false, error: { kind: "anchor-inconsistent" } });
+  expect(path).toMatchObject({ ok: false, error: { kind: "anchor-inconsistent" } });
 });
 
 test("verifyPath refuses a self-issued anchor that names another key as its issuer's", () => {
   const odd = forge({ ...authority, name: "root", issuer: anchor });
   const path = verifyPath([leaf(odd).certificate], odd.certificate, now, "client");
-  expect(path).toEqual({ ok: false, error: { kind: "anchor-inconsistent" } });
+  expect(path).toMatchObject({ ok: false, error: { kind: "anchor-inconsistent" } });
 });
 
 test.for<["none" | "subject" | "authority", boolean, boolean]>([
