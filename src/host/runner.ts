@@ -12,7 +12,7 @@ import type { ClientId, Effect, Event, Reply, State, StoreChange } from "../core
 import { step } from "../core/supervisor.ts";
 import { askerOf, type Ledger } from "./audit_ledger.ts";
 import { type BlockEffect, workOnBlock } from "./block_work.ts";
-import type { OpenImage } from "./image_out.ts";
+import { answerImage, type ImageClients } from "./image_work.ts";
 import type { Ended, Launcher } from "./launcher.ts";
 import type { Log } from "./log.ts";
 import type { Preparer, Upload } from "./preparer.ts";
@@ -38,8 +38,7 @@ export interface Surroundings {
   readonly upload: (client: ClientId) => Upload;
   /** Hands a client what it asked for, as fast as it reads. */
   readonly download: (effect: Of<"read-block">, content: AsyncIterable<Uint8Array>) => Promise<void>;
-  /** Sends a client an image, which is opened for as long as it is there. @returns why it does not have it */
-  readonly sendImage: (client: ClientId, open: OpenImage) => Promise<Refusal | undefined>;
+  readonly sendImage: ImageClients["sendImage"];
   readonly tell: (effect: Of<"tell">) => void;
   /** There is no such unikernel any more. */
   readonly gone: (name: Name) => void;
@@ -176,7 +175,7 @@ export class Runner {
         if (failed === undefined) await preparer.release(effect.digest);
         return undefined;
       case "send-image":
-        await this.#sendImage(effect);
+        await this.#reply(effect.client, await answerImage(this.#around, effect));
         return undefined;
       case "create-block":
       case "remove-block":
@@ -267,14 +266,6 @@ export class Runner {
     if (kind === "read-block" || !this.#around.ledger.begin(client)) return undefined;
     const refusal = await this.#commit([]);
     return kind === "remove-block" ? undefined : refusal;
-  }
-
-  /** The image is what is answered; the reply behind it only ends it. */
-  async #sendImage({ client, digest, level }: Of<"send-image">): Promise<void> {
-    const { preparer, sendImage } = this.#around;
-    const refusal = await sendImage(client, (signal) => preparer.open(digest, level, signal));
-    const reply: Reply = refusal === undefined ? { ok: true, success: { kind: "empty" } } : { ok: false, refusal };
-    await this.#reply(client, reply);
   }
 
   /** An event that nobody waits for. */
