@@ -9,7 +9,7 @@ import type { Happening } from "./happening.ts";
 import { maxLabelLength, type NameError, type Path, printName, printPath } from "./name.ts";
 import type { Permission } from "./permission.ts";
 import { leastMemory, type PolicyExcess, type Unusable, unlimited } from "./policy.ts";
-import type { HealthRefusal, LifeRefusal, Refusal, Resource, TenderRefusal, TrustRefusal } from "./refusal.ts";
+import type { LifeRefusal, OtherRefusal, Refusal, Resource, TenderRefusal } from "./refusal.ts";
 import type { ExitStatus } from "./restart.ts";
 import { unreachable } from "./result.ts";
 import { printMac } from "./tender.ts";
@@ -40,14 +40,6 @@ export function describeRefusal(refusal: Refusal): string {
       return `${describePath(refusal.path)} is a path, and this command needs the name of one thing in it`;
     case "command-unsupported":
       return `the command ${refusal.command} is not served here`;
-    case "too-many-downloads":
-      return `${refusal.limit} downloads wait for the one before them already, try again later`;
-    case "too-many-requests":
-      return `${refusal.limit} requests of the same delegate wait for their turn already, try again later`;
-    case "client-gone":
-      return "the client was gone before its answer was";
-    case "made-room":
-      return `all ${refusal.limit} connections of this host were taken, and this one made room for another: yours were the most`;
     case "shutting-down":
       return "the daemon is shutting down, try again once it is back";
     case "host-failed":
@@ -73,10 +65,6 @@ type AboutPolicies =
   | "label-needed"
   | "command-unsupported"
   | "shutting-down"
-  | "too-many-downloads"
-  | "too-many-requests"
-  | "made-room"
-  | "client-gone"
   | "host-failed"
   | "not-stored";
 
@@ -154,7 +142,7 @@ function describeLife(refusal: LifeRefusal | TenderRefusal | TrustRefusal): stri
   }
 }
 
-function describeTender(refusal: TenderRefusal | HealthRefusal | TrustRefusal): string {
+function describeTender(refusal: TenderRefusal | OtherRefusal): string {
   switch (refusal.kind) {
     case "target-unsupported":
       return `the image is for ${refusal.target}, which has no tender here`;

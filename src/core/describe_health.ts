@@ -5,11 +5,11 @@
  */
 import { describeTrust } from "./describe_trust.ts";
 import type { ProbeFault } from "./probe.ts";
-import type { HealthRefusal, Refusal, TrustRefusal } from "./refusal.ts";
+import type { OtherRefusal, Refusal } from "./refusal.ts";
 import { unreachable } from "./result.ts";
 
 /** @param describe - for the refusal that another one rests on */
-export function describeHealth(refusal: HealthRefusal | TrustRefusal, describe: (cause: Refusal) => string): string {
+export function describeHealth(refusal: OtherRefusal, describe: (cause: Refusal) => string): string {
   switch (refusal.kind) {
     case "health-too-long":
       return `a unikernel must be healthy within 1 to ${refusal.limit} ms, ${refusal.within} were asked for`;

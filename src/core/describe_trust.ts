@@ -3,12 +3,13 @@
  *
  * @module
  */
+import { describeTurn } from "./describe_turn.ts";
 import { type Path, printPath } from "./name.ts";
-import type { Refusal, TrustRefusal, Whose } from "./refusal.ts";
+import type { Refusal, TrustRefusal, TurnRefusal, Whose } from "./refusal.ts";
 import { unreachable } from "./result.ts";
 
 /** @param describe - for the refusal that another one rests on */
-export function describeTrust(refusal: TrustRefusal, describe: (refusal: Refusal) => string): string {
+export function describeTrust(refusal: TrustRefusal | TurnRefusal, describe: (refusal: Refusal) => string): string {
   switch (refusal.kind) {
     case "certificate-revoked":
       return `the certificate of ${describeWhose(refusal.whose)} (serial number ${refusal.serial}) was revoked at ${printUtc(refusal.time)}, says revocation list ${refusal.number} of ${refusal.issuer}`;
@@ -37,7 +38,7 @@ export function describeTrust(refusal: TrustRefusal, describe: (refusal: Refusal
     case "too-many-locks":
       return `${at(refusal.path)} and those below have set ${refusal.limit} locks already`;
     default:
-      return unreachable(refusal);
+      return describeTurn(refusal);
   }
 }
 

@@ -85,8 +85,16 @@ export type Refusal =
   | ImageRefusal
   | TenderRefusal
   | TrustRefusal
+  | TurnRefusal
   | { readonly kind: "command-unsupported"; readonly command: string }
   | { readonly kind: "shutting-down" }
+  /** What the machine could not do; `problem` is the host's own sentence. */
+  | { readonly kind: "host-failed"; readonly doing: string; readonly problem: string }
+  /** What was asked for is done, and waits for a disk that takes it. */
+  | { readonly kind: "not-stored"; readonly problem: string };
+
+/** Why somebody has no turn, or no more of it. */
+export type TurnRefusal =
   /** So many whole images wait to be sent to the same delegate already. */
   | { readonly kind: "too-many-downloads"; readonly limit: number }
   /** So many requests of the same delegate wait for their turn already. */
@@ -94,11 +102,7 @@ export type Refusal =
   /** All connections were taken, and this one's delegate had most of those in which nothing was asked. */
   | { readonly kind: "made-room"; readonly limit: number }
   /** Whoever asked has not waited for the answer. */
-  | { readonly kind: "client-gone" }
-  /** What the machine could not do; `problem` is the host's own sentence. */
-  | { readonly kind: "host-failed"; readonly doing: string; readonly problem: string }
-  /** What was asked for is done, and waits for a disk that takes it. */
-  | { readonly kind: "not-stored"; readonly problem: string };
+  | { readonly kind: "client-gone" };
 
 /** Why health cannot be asked for, or did not show. */
 export type HealthRefusal =
@@ -183,3 +187,6 @@ export type TrustRefusal =
   /** A path that no message can spell, a listing or an entry of the audit log either. */
   | { readonly kind: "lock-too-deep"; readonly depth: number; readonly limit: number }
   | { readonly kind: "too-many-locks"; readonly path: Path; readonly limit: number };
+
+/** Those whose sentences are elsewhere: see describe_health. */
+export type OtherRefusal = HealthRefusal | TrustRefusal | TurnRefusal;

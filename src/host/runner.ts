@@ -15,19 +15,18 @@ import { type BlockEffect, workOnBlock } from "./block_work.ts";
 import { answerImage, type ImageClients } from "./image_work.ts";
 import type { Ended, Launcher } from "./launcher.ts";
 import type { Log } from "./log.ts";
-import type { Preparer, Upload } from "./preparer.ts";
+import type { Upload } from "./preparer.ts";
 import { refuseHost } from "./refuse.ts";
 import type { Change, Store } from "./store.ts";
 import { joinCommits, storeChange, withoutDisk } from "./store_change.ts";
 import { findHopeless, type Trials } from "./trials.ts";
 
 /** What the runner needs around it. */
-export interface Surroundings {
+export interface Surroundings extends ImageClients {
   readonly dbdir: string;
   /** Bytes that one byte of what fills a block device may become. */
   readonly ratio: number;
   readonly store: Store;
-  readonly preparer: Preparer;
   readonly launcher: Launcher;
   readonly log: Log;
   readonly trials: Trials;
@@ -38,7 +37,6 @@ export interface Surroundings {
   readonly upload: (client: ClientId) => Upload;
   /** Hands a client what it asked for, as fast as it reads. */
   readonly download: (effect: Of<"read-block">, content: AsyncIterable<Uint8Array>) => Promise<void>;
-  readonly sendImage: ImageClients["sendImage"];
   readonly tell: (effect: Of<"tell">) => void;
   /** There is no such unikernel any more. */
   readonly gone: (name: Name) => void;
