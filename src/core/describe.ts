@@ -125,7 +125,7 @@ function describeThing(refusal: Exclude<Refusal, { kind: AboutPolicies }>): stri
 }
 
 /** Refusals about how a unikernel is getting on, and about what runs it. */
-function describeLife(refusal: LifeRefusal | TenderRefusal | TrustRefusal): string {
+function describeLife(refusal: LifeRefusal | TenderRefusal | OtherRefusal): string {
   switch (refusal.kind) {
     case "unikernel-busy":
       return `unikernel ${printName(refusal.name)} is in the middle of another ${refusal.doing}, try again once that is done`;

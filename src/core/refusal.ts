@@ -105,7 +105,7 @@ export type TurnRefusal =
   | { readonly kind: "client-gone" };
 
 /** Why health cannot be asked for, or did not show. */
-export type HealthRefusal =
+type HealthRefusal =
   /** Milliseconds. */
   | { readonly kind: "health-too-long"; readonly within: number; readonly limit: number }
   /** `at` is where the pattern ceases to be one. */
