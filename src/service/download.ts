@@ -50,6 +50,9 @@ export async function sendImage(
       if (!there) break;
       sent += piece.length;
     }
+  } catch (thrown) {
+    // Whoever has it all may go, before we know that there is no more.
+    if (sent !== length) throw thrown;
   } finally {
     // Whatever were sent now would be read as the image.
     if (sent !== length) connection.socket.destroy();
