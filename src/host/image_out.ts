@@ -56,6 +56,8 @@ export function openOutgoing(
 
 /** Of the same size each time, so that zlib is given the same and gives the same. */
 async function* readPieces(file: FileHandle, level: number, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+  // Aborted before anybody listens, a stream would tell nobody, which ends the process.
+  signal.throwIfAborted();
   const content = file.createReadStream({ start: 0, autoClose: false, highWaterMark: pieceSize });
   addAbortSignal(signal, content);
   if (level === 0) yield* content;

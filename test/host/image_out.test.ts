@@ -65,6 +65,17 @@ test("whoever leaves ends it, whether it is measured or sent, and no file stays 
   expect(openFiles().filter((path) => path.startsWith(dbdir))).toEqual([]);
 });
 
+test("whoever leaves between the two is no error but his own", async () => {
+  for (const level of [0, 6]) {
+    const leaving = new AbortController();
+    const outgoing = expectOk(await openOutgoing(place(), digest, level, leaving.signal));
+    leaving.abort();
+    await expect(gather(outgoing)).rejects.toThrow(/abort/i);
+    await outgoing.close();
+    await expect(openOutgoing(place(), digest, level === 0 ? 1 : level, leaving.signal)).rejects.toThrow(/abort/i);
+  }
+});
+
 function openFiles(): readonly string[] {
   return readdirSync("/proc/self/fd").flatMap((fd) => {
     try {
