@@ -77,7 +77,7 @@ const anything: TargetOf = () => "";
 
 /** Not what a process says to itself, or to the kernel about itself. */
 function told(target: string): string | undefined {
-  if (target.startsWith("anon_inode:") || /^\/(?:proc|dev)\//.test(target)) return undefined;
+  if (target.startsWith("anon_inode:") || /^\/(?:proc|dev(?!\/shm))\//.test(target)) return undefined;
   return target.replace(/^(pipe|socket):.*/, "$1").replace(/temporary-[0-9a-f]+/, "temporary-");
 }
 
