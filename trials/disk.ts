@@ -61,7 +61,8 @@ export class Disk {
   }
 
   close(): void {
-    this.#unmount();
+    // Whoever is still in there keeps it, and nobody else sees it.
+    spawnSync("umount", ["--lazy", this.path]);
     rmSync(this.#folder, { recursive: true, force: true });
   }
 

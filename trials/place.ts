@@ -9,6 +9,7 @@ import { once } from "node:events";
 import { chmodSync, closeSync, fsyncSync, mkdirSync, mkdtempSync, openSync, rmSync, writeSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { type Client, connect } from "../src/client/main.ts";
 import type { Tracer } from "./interruption.ts";
 import { killProcess, processesWith, taps, tenders } from "./machine.ts";
@@ -101,7 +102,7 @@ export class Place {
   /** Ends everything that runs, as the host's end does, with what was in its memory. */
   async powerOff(): Promise<void> {
     await this.kill("SIGKILL");
-    this.#clear();
+    await this.#clear();
     rmSync(this.tmpdir, { recursive: true, force: true });
   }
 
@@ -127,12 +128,17 @@ export class Place {
   /** Ends everything that was started here, and removes the folder. */
   async close(): Promise<void> {
     await this.kill("SIGKILL");
-    this.#clear();
+    await this.#clear();
     rmSync(this.folder, { recursive: true, force: true });
   }
 
-  #clear(): void {
-    for (const folder of [this.folder, this.dbdir]) for (const [pid] of processesWith(folder)) killProcess(pid);
+  /** What starts another program just then is seen the next time. */
+  async #clear(): Promise<void> {
+    for (let none = 0; none < 2; await sleep(lookInterval)) {
+      const found = [this.folder, this.dbdir].flatMap(processesWith);
+      for (const [pid] of found) killProcess(pid);
+      none = found.length === 0 ? none + 1 : 0;
+    }
     for (const tap of taps(this.#inside)) {
       const [program = "", ...words] = [...this.#inside, "ip", "link", "delete", tap];
       spawnSync(program, words);
@@ -176,6 +182,9 @@ if [ "$1" = --version ]; then echo "double of solo5-spt"; echo "ABI version 2"; 
 case "$*" in *" bad"*) exit 1;; esac
 while :; do read -r _ <&1; done
 `;
+
+/** Milliseconds between looks at whether anything is left. */
+const lookInterval = 10;
 
 /** Milliseconds that a daemon has to end. */
 const patience = 20_000;
