@@ -61,8 +61,7 @@ export class Disk {
   }
 
   close(): void {
-    // Whoever is still in there keeps it, and nobody else sees it.
-    spawnSync("umount", ["--lazy", this.path]);
+    this.#unmount();
     rmSync(this.#folder, { recursive: true, force: true });
   }
 
@@ -71,11 +70,9 @@ export class Disk {
     execFileSync("mount", ["-o", "loop,commit=300", this.#image, this.path]);
   }
 
+  /** Whoever still has something open in there keeps that, and nobody else sees it. */
   #unmount(): void {
-    for (let tries = 1; spawnSync("umount", [this.path]).status !== 0; tries++) {
-      if (tries === unmountTries) throw new Error(`${this.path} cannot be unmounted`);
-      execFileSync("sleep", ["0.05"]);
-    }
+    execFileSync("umount", ["--lazy", this.path]);
   }
 
   /** What the device has done so far; a copy that is made while it does more is none of any instant. */
@@ -112,6 +109,3 @@ const memory: string = existsSync("/dev/shm") ? "/dev/shm" : tmpdir();
 
 /** Bytes. */
 const size: number = 64 * 1024 * 1024;
-
-/** The last of whoever was in there takes a moment to be gone. */
-const unmountTries = 100;
