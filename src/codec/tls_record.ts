@@ -27,7 +27,7 @@ export class RecordCutter {
     return this.#begun;
   }
 
-  /** @returns whole messages, together up to a record; of one that is longer, what came of it */
+  /** @returns whole messages, up to where a record of theirs ends; of one that is longer, what came of it */
   push(bytes: Uint8Array): readonly Uint8Array[] {
     const stream = this.#begun.length === 0 ? bytes : Buffer.concat([this.#begun, bytes]);
     const pieces: Uint8Array[] = [];
@@ -47,14 +47,18 @@ export class RecordCutter {
   }
 }
 
-/** Where the last of the whole messages from there ends that go into one record. */
+/**
+ * Where the last of the whole messages from there ends that go into one record, or into several of which each but the
+ * last is full: TLS fills records one after the other.
+ */
 function endOfWhole(stream: Uint8Array, from: number): number {
-  const limit = Math.min(stream.length, from + maxRecord);
+  let limit = from + maxRecord;
   let end = from;
   for (;;) {
     const size = messageSize(stream, end);
-    if (size === undefined || end + size > limit) return end;
+    if (size === undefined || end + size > Math.min(limit, stream.length)) return end;
     end += size;
+    if (end === limit) limit += maxRecord;
   }
 }
 

@@ -176,7 +176,7 @@ export const daemonLimits: Readonly<Record<DaemonLimit, Limit>> = {
     reason: "each costs its connection, and half of what the endpoint lets in leaves the other half to others",
   },
   rate: {
-    ...{ usual: 20_000, unit: "", least: 1, most: 1_000_000 },
+    ...{ usual: 50_000, unit: "", least: 1, most: 1_000_000 },
     about: "requests of one delegate in a second; further ones wait, as those above",
     reason: "turns keep delegates apart below it; it is what one processor reads, at most",
   },

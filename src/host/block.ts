@@ -118,7 +118,9 @@ export function readBlock(
 ): Promise<Result<AsyncIterable<Uint8Array>, IoError>> {
   const path = blockPath(dbdir, name);
   return attempt("read", path, async () => {
-    const content = (await open(path, constants.O_RDONLY | constants.O_NOFOLLOW)).createReadStream();
+    const content = (await open(path, constants.O_RDONLY | constants.O_NOFOLLOW)).createReadStream({
+      highWaterMark: pieceSize,
+    });
     return level === 0 ? content : pipeline(content, createDeflate({ level, chunkSize: pieceSize }), () => undefined);
   });
 }

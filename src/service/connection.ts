@@ -83,10 +83,13 @@ export class Connection {
     return this.socket.writableLength < this.#unread;
   }
 
-  /** Writes a piece of a message. @returns as `drained` does */
-  async write(bytes: Uint8Array): Promise<boolean> {
-    if (this.socket.destroyed || this.socket.writableEnded) return false;
-    this.socket.write(bytes);
+  /** Writes pieces of messages together, without copying them. @returns as `drained` does */
+  async write(...pieces: readonly Uint8Array[]): Promise<boolean> {
+    const { socket } = this;
+    if (socket.destroyed || socket.writableEnded) return false;
+    socket.cork();
+    for (const piece of pieces) socket.write(piece);
+    socket.uncork();
     return this.drained();
   }
 

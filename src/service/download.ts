@@ -4,7 +4,9 @@
  *
  * @module
  */
-import { encodeImageHead, type Header } from "../codec/wire.ts";
+import { encodeFrame } from "../codec/frame.ts";
+import { maxRecord } from "../codec/tls_record.ts";
+import { encodeImageHead, encodeWire, type Header } from "../codec/wire.ts";
 import type { Refusal } from "../core/refusal.ts";
 import type { Effect } from "../core/state.ts";
 import type { OutgoingImage } from "../host/image_out.ts";
@@ -25,13 +27,14 @@ export async function sendContent(
   const compressed = level > 0;
   if (form === "old") return sendWhole(connection, header, compressed, content, mostWhole);
   connection.send(header, { kind: "success", success: { kind: "block-device-image", compressed } });
-  for await (const piece of content) {
-    for (let at = 0; at < piece.length; at += maxBytes) {
-      const bytes = piece.subarray(at, at + maxBytes);
-      connection.send(header, { kind: "data", data: { kind: "block-bytes", bytes } });
-    }
-    if (!(await connection.drained())) return;
+  const { head, size } = fullMessage(header);
+  for await (const pieces of piecesOf(content, size)) {
+    const [last] = pieces;
+    if (last !== undefined && last.length < size) {
+      connection.send(header, { kind: "data", data: { kind: "block-bytes", bytes: last } });
+    } else if (!(await connection.write(...pieces.flatMap((bytes) => [head, bytes])))) return;
   }
+  if (!(await connection.drained())) return;
   connection.send(header, { kind: "data", data: { kind: "block-end" } });
 }
 
@@ -80,8 +83,28 @@ async function sendWhole(
   connection.send(header, { kind: "success", success: { kind: "old-block-device-image", image } });
 }
 
+/** Of one size, together those that are there; the last one, where that is smaller, by itself. */
+async function* piecesOf(content: AsyncIterable<Uint8Array>, size: number): AsyncGenerator<readonly Uint8Array[]> {
+  let rest: Uint8Array = new Uint8Array(0);
+  for await (const come of content) {
+    const bytes = rest.length === 0 ? come : Buffer.concat([rest, come]);
+    const count = Math.floor(bytes.length / size);
+    rest = bytes.subarray(count * size);
+    yield Array.from({ length: count }, (_, index) => bytes.subarray(index * size, (index + 1) * size));
+  }
+  if (rest.length > 0) yield [rest];
+}
+
 /**
- * Bytes of a message's content: with its header, and the longest name in it, it fits into a TLS record. Of more than
- * 64 KiB that are compressed, albatross-client inflates the beginning over and over.
+ * What is written before a piece of the content, and the size of the piece with which the message fills a TLS record. Of
+ * more than 64 KiB that are compressed, albatross-client inflates the beginning over and over.
  */
-const maxBytes: number = 15 * 1024;
+function fullMessage(header: Header): { readonly head: Uint8Array; readonly size: number } {
+  const frame = (size: number): Uint8Array => {
+    const data = { kind: "block-bytes", bytes: new Uint8Array(size) } as const;
+    return encodeFrame(encodeWire({ header, payload: { kind: "data", data } }));
+  };
+  const some = maxRecord / 2;
+  const size = maxRecord - (frame(some).length - some);
+  return { head: frame(size).subarray(0, maxRecord - size), size };
+}

@@ -11,6 +11,14 @@ test("RecordCutter puts messages together as long as they fit into a record", ()
   expect(cutter.between).toBe(true);
 });
 
+test("RecordCutter puts messages together that fill their records", () => {
+  const full = encodeFrame(new Uint8Array(maxRecord - 4));
+  const half = encodeFrame(new Uint8Array(maxRecord / 2 - 4));
+  const small = encodeFrame(new Uint8Array(100));
+  const stream = Buffer.concat([full, half, half, full, small, full]);
+  expect(sizes(new RecordCutter().push(stream))).toEqual([3 * maxRecord + small.length, maxRecord]);
+});
+
 test("RecordCutter holds the beginning of a message that fits until its end has come", () => {
   const cutter = new RecordCutter();
   const message = encodeFrame(new Uint8Array(maxRecord - 4));
@@ -30,10 +38,11 @@ test("RecordCutter passes a message that does not fit as it comes, and nothing e
   expect(cutter.between).toBe(true);
 });
 
-const contents = fc.array(fc.oneof(fc.nat(40), fc.nat(3 * maxRecord)), { maxLength: 8 });
+const full = fc.constantFrom(maxRecord - 4, maxRecord / 2 - 4);
+const contents = fc.array(fc.oneof(fc.nat(40), fc.nat(3 * maxRecord), full), { maxLength: 8 });
 const cuts = fc.array(fc.nat(2 * maxRecord), { minLength: 1, maxLength: 6 });
 
-test("RecordCutter loses nothing, and no piece ends inside a message that fits into a record", () => {
+test("RecordCutter loses nothing, and no record ends inside a message that fits into one", () => {
   fc.assert(
     fc.property(contents, cuts, (lengths, steps) => {
       const messages = lengths.map((size, index) => encodeFrame(new Uint8Array(size).fill(index)));
@@ -47,7 +56,7 @@ test("RecordCutter loses nothing, and no piece ends inside a message that fits i
       }
       expect(Buffer.concat(pieces).equals(stream)).toBe(true);
       expect(cutter.between).toBe(true);
-      for (const [begin, end] of spans(pieces)) {
+      for (const [begin, end] of spans(pieces.flatMap(records))) {
         for (const [first, last] of spans(messages)) {
           if (last - first <= maxRecord) expect(end <= first || end >= last || begin >= last).toBe(true);
         }
@@ -55,6 +64,12 @@ test("RecordCutter loses nothing, and no piece ends inside a message that fits i
     }),
   );
 });
+
+/** The records that TLS makes of what is written at once. */
+function records(written: Uint8Array): readonly Uint8Array[] {
+  const count = Math.ceil(written.length / maxRecord);
+  return Array.from({ length: count }, (_, index) => written.subarray(index * maxRecord, (index + 1) * maxRecord));
+}
 
 function sizes(pieces: readonly Uint8Array[]): readonly number[] {
   return pieces.map(({ length }) => length);
