@@ -113,17 +113,19 @@ export class Inbox {
 
   /**
    * The stream of chunks that follows, as it comes: what has come meanwhile in one piece, as each is a way to another
-   * thread and back. Throws where it is larger than `limit` bytes, or the connection ends before it does.
+   * thread and back. A piece is what it is until the next one is asked for. Throws where the stream is larger than `limit`
+   * bytes, or the connection ends before it does.
    */
   async *chunks(limit: number): AsyncGenerator<Uint8Array> {
     const reader = new ChunkReader(limit);
+    const room = new Room();
     for (let ended = false; !ended; ) {
       if (this.#isEmpty()) await this.#arrival();
       const come: Uint8Array[] = [];
       do ended = this.#readChunks(reader, come);
       while (!ended && this.#pieces.length > 0);
       const [first] = come;
-      if (first !== undefined) yield come.length === 1 ? first : Buffer.concat(come);
+      if (first !== undefined) yield come.length === 1 ? first : room.join(come);
     }
   }
 
@@ -211,6 +213,23 @@ export class Inbox {
     if (this.#held >= readAhead) this.#socket.resume();
     this.#held -= piece.length;
     return piece;
+  }
+}
+
+/** A place to put pieces together in, again and again: memory that is new each time has to be collected as often. */
+class Room {
+  #bytes = new Uint8Array(0);
+
+  /** @returns what the next call overwrites */
+  join(pieces: readonly Uint8Array[]): Uint8Array {
+    const length = pieces.reduce((sum, piece) => sum + piece.length, 0);
+    if (length > this.#bytes.length) this.#bytes = new Uint8Array(Math.max(length, readAhead));
+    let at = 0;
+    for (const piece of pieces) {
+      this.#bytes.set(piece, at);
+      at += piece.length;
+    }
+    return this.#bytes.subarray(0, length);
   }
 }
 
