@@ -28,11 +28,23 @@ export async function sendContent(
   if (form === "old") return sendWhole(connection, header, compressed, content, mostWhole);
   connection.send(header, { kind: "success", success: { kind: "block-device-image", compressed } });
   const { head, size } = fullMessage(header);
-  for await (const pieces of piecesOf(content, size)) {
-    const [last] = pieces;
-    if (last !== undefined && last.length < size) {
-      connection.send(header, { kind: "data", data: { kind: "block-bytes", bytes: last } });
-    } else if (!(await connection.write(...pieces.flatMap((bytes) => [head, bytes])))) return;
+  /** What has come of the next message. */
+  let begun: Uint8Array[] = [];
+  let held = 0;
+  for await (const come of content) {
+    const parts: Uint8Array[] = [];
+    let at = 0;
+    while (held + come.length - at >= size) {
+      const end = at + size - held;
+      parts.push(head, ...begun, come.subarray(at, end));
+      [begun, held, at] = [[], 0, end];
+    }
+    if (at < come.length) begun.push(come.subarray(at));
+    held += come.length - at;
+    if (!(await connection.write(...parts))) return;
+  }
+  if (held > 0) {
+    connection.send(header, { kind: "data", data: { kind: "block-bytes", bytes: Buffer.concat(begun) } });
   }
   if (!(await connection.drained())) return;
   connection.send(header, { kind: "data", data: { kind: "block-end" } });
@@ -81,18 +93,6 @@ async function sendWhole(
   }
   const image = { compressed, bytes: Buffer.concat(pieces) };
   connection.send(header, { kind: "success", success: { kind: "old-block-device-image", image } });
-}
-
-/** Of one size, together those that are there; the last one, where that is smaller, by itself. */
-async function* piecesOf(content: AsyncIterable<Uint8Array>, size: number): AsyncGenerator<readonly Uint8Array[]> {
-  let rest: Uint8Array = new Uint8Array(0);
-  for await (const come of content) {
-    const bytes = rest.length === 0 ? come : Buffer.concat([rest, come]);
-    const count = Math.floor(bytes.length / size);
-    rest = bytes.subarray(count * size);
-    yield Array.from({ length: count }, (_, index) => bytes.subarray(index * size, (index + 1) * size));
-  }
-  if (rest.length > 0) yield [rest];
 }
 
 /**
