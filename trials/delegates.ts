@@ -7,7 +7,7 @@
 import { issue } from "../bench/pki.ts";
 import { Client } from "../src/client/client.ts";
 import { describeConnection } from "../src/client/describe.ts";
-import { Connections, fail, firstReply, type Server } from "../src/client/server.ts";
+import { askAlone, Connections, fail, type Server } from "../src/client/server.ts";
 import { sendAll } from "../src/client/upload.ts";
 import { readPath } from "../src/client/values.ts";
 import { encodeFrame } from "../src/codec/frame.ts";
@@ -49,13 +49,8 @@ class ChainServer implements Server {
     this.#path = path;
   }
 
-  async ask(name: Name, command: Command): Promise<Wire> {
-    const connection = await this.open(name, command);
-    try {
-      return await firstReply(connection, command);
-    } finally {
-      this.end(connection);
-    }
+  ask(name: Name, command: Command): Promise<Wire> {
+    return askAlone(this, name, command);
   }
 
   async open({ label }: Name, command: Command, upload?: Pieces): Promise<Connection> {

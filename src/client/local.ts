@@ -11,7 +11,7 @@ import type { Connection } from "../host/client_connection.ts";
 import { connectLocal } from "../host/client_local.ts";
 import type { Pieces } from "../host/client_transfer.ts";
 import { describeConnection } from "./describe.ts";
-import { Connections, fail, firstReply, type Server } from "./server.ts";
+import { askAlone, Connections, fail, type Server } from "./server.ts";
 import { sendAll } from "./upload.ts";
 
 /** Where a daemon is. */
@@ -37,13 +37,8 @@ export class LocalServer implements Server {
     this.#sockets = sockets;
   }
 
-  async ask(name: Name, command: Command): Promise<Wire> {
-    const connection = await this.open(name, command);
-    try {
-      return await firstReply(connection, command);
-    } finally {
-      this.end(connection);
-    }
+  ask(name: Name, command: Command): Promise<Wire> {
+    return askAlone(this, name, command);
   }
 
   async open(name: Name, command: Command, upload?: Pieces): Promise<Connection> {

@@ -18,7 +18,7 @@ import type { Certificate } from "../x509/certificate.ts";
 import { describeChain, describeSign, describeTls } from "./describe.ts";
 import { type Credentials, type Issuer, issueLeaf, type Key, type LeafError, serialLength } from "./leaf.ts";
 import { FulmarError, type Problem, problem } from "./problem.ts";
-import { Connections, fail, firstReply, type Server } from "./server.ts";
+import { askAlone, Connections, fail, type Server } from "./server.ts";
 import { Session } from "./session.ts";
 import { commonNameOf, notInLeaf } from "./subject.ts";
 import { sendAll } from "./upload.ts";
@@ -82,14 +82,7 @@ export class RemoteServer implements Server {
   }
 
   #askAlone(name: Name, command: Command): Promise<Wire> {
-    return this.#turns.take(async () => {
-      const connection = await this.open(name, command);
-      try {
-        return await firstReply(connection, command);
-      } finally {
-        this.#connections.end(connection);
-      }
-    });
+    return this.#turns.take(() => askAlone(this, name, command));
   }
 
   async #session(): Promise<Session | undefined> {

@@ -57,6 +57,16 @@ export class Connections {
   }
 }
 
+/** One command on a connection of its own. */
+export async function askAlone(server: Pick<Server, "open" | "end">, name: Name, command: Command): Promise<Wire> {
+  const connection = await server.open(name, command);
+  try {
+    return await firstReply(connection, command);
+  } finally {
+    server.end(connection);
+  }
+}
+
 /** The first message. Throws where there is none. */
 export async function firstReply(connection: Connection, command: Command): Promise<Wire> {
   for await (const message of connection.messages(answerLimit(command))) {

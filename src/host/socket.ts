@@ -82,7 +82,8 @@ export class Inbox {
   /** Bytes of the pieces. */
   #held = 0;
   #over = false;
-  #waiting: (() => void) | undefined;
+  /** An upload that nobody wants any more may still be read while the next frame is waited for. */
+  readonly #waiting: (() => void)[] = [];
   #rest: Uint8Array = nothing;
   #forgotten: Patience | undefined;
 
@@ -101,7 +102,7 @@ export class Inbox {
   /** The next frame; undefined where the connection ends first. */
   async frame(): Promise<Result<Uint8Array | undefined, FrameError>> {
     for (;;) {
-      if (this.#isEmpty()) await this.#arrival();
+      while (this.#isEmpty()) await this.#arrival();
       const piece = this.#next();
       if (piece === undefined) return ok(undefined);
       const taken = this.#frames.take(piece);
@@ -120,7 +121,7 @@ export class Inbox {
     const reader = new ChunkReader(limit);
     const room = new Room();
     for (let ended = false; !ended; ) {
-      if (this.#isEmpty()) await this.#arrival();
+      while (this.#isEmpty()) await this.#arrival();
       const come: Uint8Array[] = [];
       do ended = this.#readChunks(reader, come);
       while (!ended && this.#pieces.length > 0);
@@ -178,8 +179,7 @@ export class Inbox {
   }
 
   #wake(): void {
-    this.#waiting?.();
-    this.#waiting = undefined;
+    if (this.#waiting.length > 0) for (const wake of this.#waiting.splice(0)) wake();
   }
 
   /** Whether there is nothing to look at, and may still be. */
@@ -189,16 +189,7 @@ export class Inbox {
 
   /** Resolves when there is anything to look at, or never will be. */
   #arrival(): Promise<void> {
-    return new Promise((resolve) => {
-      const others = this.#waiting;
-      this.#waiting =
-        others === undefined
-          ? resolve
-          : () => {
-              others();
-              resolve();
-            };
-    });
+    return new Promise((resolve) => this.#waiting.push(resolve));
   }
 
   /** Bytes that have not been looked at; undefined at the end of the connection, however it ends. */

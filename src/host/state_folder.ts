@@ -5,7 +5,6 @@
  * @module
  */
 import { statSync } from "node:fs";
-
 import { err, type Result } from "../core/result.ts";
 import { attempt, type IoError, makeFolder } from "./io.ts";
 
