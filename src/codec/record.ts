@@ -23,7 +23,7 @@ import { readGeneralizedTime, writeGeneralizedTime } from "./time.ts";
 export interface StoredGrant {
   readonly policy: Policy;
   readonly notBefore: number;
-  readonly certificate?: CertificateId;
+  readonly certificate?: CertificateId | undefined;
 }
 
 export function encodeGrant({ policy, notBefore, certificate }: StoredGrant): Uint8Array {
@@ -34,9 +34,9 @@ export function encodeGrant({ policy, notBefore, certificate }: StoredGrant): Ui
 export function decodeGrant(bytes: Uint8Array): Result<StoredGrant, DerError> {
   return decodeDer(bytes, (reader) =>
     reader.sequence((inside) => {
-      const grant = { policy: readPolicy(inside), notBefore: readGeneralizedTime(inside) };
-      const certificate = inside.optionalExplicit(1, readCertificateId);
-      return certificate === undefined ? grant : { ...grant, certificate };
+      const policy = readPolicy(inside);
+      const notBefore = readGeneralizedTime(inside);
+      return { policy, notBefore, certificate: inside.optionalExplicit(1, readCertificateId) };
     }),
   );
 }

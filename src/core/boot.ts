@@ -23,15 +23,14 @@ import { couldNotStart, type ExitStatus, trialTime } from "./restart.ts";
 import { type CertificateId, type KeptList, type Revocation, type RevocationRules, usualRules } from "./revocation.ts";
 import type { Effect, Incarnation, State, Step, StoredUnikernel, Unikernel } from "./state.ts";
 import { chargeOf, expectedOf } from "./transition.ts";
-import type { Demand } from "./trie.ts";
-import { updateAt, withPast } from "./trie.ts";
+import { type Demand, type Grant, updateAt, withPast } from "./trie.ts";
 
 export interface Stored {
   readonly policies: readonly {
     readonly path: Path;
     readonly policy: Policy;
     readonly notBefore: number;
-    readonly certificate?: CertificateId;
+    readonly certificate?: CertificateId | undefined;
   }[];
   /** Of policies that went; paths begin at the root. */
   readonly past?: readonly Memory[];
@@ -143,9 +142,9 @@ function isOf({ config, digest }: StoredUnikernel, incarnation: Incarnation): bo
 }
 
 function reserve(host: Policy, { policies, past = [], blocks }: Stored): Resources<Unikernel> {
-  let resources: Resources<Unikernel> = putGrant(empty, [], { policy: host, notBefore: 0, used: 0, shared: true });
-  for (const { path, ...grant } of policies) {
-    if (path.length > 0) resources = putGrant(resources, path, { ...grant, used: 0, shared: true });
+  let resources: Resources<Unikernel> = putGrant(empty, [], grantOf({ policy: host, notBefore: 0 }));
+  for (const { path, ...stored } of policies) {
+    if (path.length > 0) resources = putGrant(resources, path, grantOf(stored));
   }
   for (const { path, kind, time } of past) {
     const memory = { path: path.slice(1), kind, time };
@@ -153,6 +152,10 @@ function reserve(host: Policy, { policies, past = [], blocks }: Stored): Resourc
   }
   for (const { name, size } of blocks) resources = putBlock(resources, name, { size, state: "ready" });
   return resources;
+}
+
+function grantOf({ policy, notBefore, certificate }: Omit<Stored["policies"][number], "path">): Grant {
+  return { policy, notBefore, used: 0, shared: true, certificate };
 }
 
 function prepare(state: State, name: Name, { config, digest }: StoredUnikernel, macs: readonly Uint8Array[]): State {

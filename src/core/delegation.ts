@@ -76,9 +76,8 @@ export function insertPolicy<U>(
   if (refusal !== undefined) return err(refusal);
   // A clock that was set back makes no certificate newer than it was.
   const notBefore = Math.max(now, findGrant(resources, path)?.notBefore ?? newestGone(resources, path));
-  return ok(
-    put({ resources, changes: [] }, path, { policy, notBefore, used: Number.POSITIVE_INFINITY, shared: false }),
-  );
+  const grant = { policy, notBefore, used: Number.POSITIVE_INFINITY, shared: false, certificate: undefined };
+  return ok(put({ resources, changes: [] }, path, grant));
 }
 
 /**
@@ -158,8 +157,7 @@ function insertLevel<U>(
   const refusal = aboveAllows(granted.resources, path, policy);
   if (refusal !== undefined) return err(refusal);
   const room = before === undefined ? makeRoom(granted, path, bringing) : ok(granted);
-  const grant = { policy, notBefore, used, shared: false };
-  return room.ok ? ok(put(room.value, path, certificate === undefined ? grant : { ...grant, certificate })) : room;
+  return room.ok ? ok(put(room.value, path, { policy, notBefore, used, shared: false, certificate })) : room;
 }
 
 /** How new the policies were that were in force at a path and went; ms since the Unix epoch. */
@@ -232,14 +230,12 @@ function put<U>({ resources, changes }: Granted<U>, path: Path, after: Grant): G
 
 /** Notes the use of a grant, as far as that says anything new; it alone is not worth a write to the store. */
 function touch<U>(granted: Granted<U>, path: Path, grant: Grant, used: number): Granted<U> {
-  const { shared } = grant;
+  const { policy, notBefore, shared, certificate } = grant;
   const bounded = path.length > 1 && isWatched(nodeAt(granted.resources, path.slice(0, 1)));
   if (shared && !bounded) return granted;
   const latest = Math.max(used, grant.used);
-  return {
-    ...granted,
-    resources: putGrant(granted.resources, path, { ...grant, used: latest, shared: true }),
-  };
+  const touched = { policy, notBefore, used: latest, shared: true, certificate };
+  return { ...granted, resources: putGrant(granted.resources, path, touched) };
 }
 
 /** Whether there are so many policies at and below a first-level delegate that the use of each is followed. */

@@ -18,13 +18,12 @@ import type { OrderedMap } from "./ordered_map.ts";
 import type { Overheads } from "./overhead.ts";
 import type { Memory } from "./past.ts";
 import type { Permission } from "./permission.ts";
-import type { Policy } from "./policy.ts";
 import type { ProbeFault } from "./probe.ts";
 import type { Refusal } from "./refusal.ts";
 import type { Resources } from "./resources.ts";
 import type { ExitStatus } from "./restart.ts";
 import type { CertificateId, Revocation, RevocationList } from "./revocation.ts";
-import type { GrantChange } from "./trie.ts";
+import type { Grant, GrantChange } from "./trie.ts";
 import type { UnikernelConfig } from "./unikernel.ts";
 
 /** One request that waits for its one reply. */
@@ -265,7 +264,7 @@ export type StoreChange =
   | {
       readonly kind: "policy";
       readonly path: Path;
-      readonly grant?: { readonly policy: Policy; readonly notBefore: number; readonly certificate?: CertificateId };
+      readonly grant?: Pick<Grant, "policy" | "notBefore" | "certificate">;
     }
   | { readonly kind: "lock"; readonly path: Path; readonly lock?: Lock }
   | { readonly kind: "crl"; readonly authority: string; readonly path: Path; readonly crl: Uint8Array }

@@ -34,7 +34,7 @@ export interface Usage {
   readonly block: number;
 }
 
-/** A policy in force. */
+/** A policy in force; always with the same members in the same order, as a node. */
 export interface Grant {
   readonly policy: Policy;
   /** notBefore of the newest certificate that granted it, or the time of the local command; ms since the Unix epoch. */
@@ -43,8 +43,8 @@ export interface Grant {
   readonly used: number;
   /** Whether any came through it since the one that brought it: then it stays, should that one be refused in the end. */
   readonly shared: boolean;
-  /** The certificate that granted it; absent where a local command did. */
-  readonly certificate?: CertificateId;
+  /** The certificate that granted it; undefined where a local command did. */
+  readonly certificate: CertificateId | undefined;
 }
 
 /** What came into force, changed or went at one path. */

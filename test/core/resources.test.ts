@@ -78,7 +78,7 @@ test("what was inserted and removed leaves nothing", () => {
 
 /** A host that allows ten times what its one delegate may have. */
 function host(): Resources<string> {
-  const grant = { policy, notBefore: 0, used: 0, shared: true };
+  const grant = { policy, notBefore: 0, used: 0, shared: true, certificate: undefined };
   const wide = { ...grant, policy: { ...policy, unikernels: 20, memory: 1000, block: 100 } };
   const tree = putGrant(putGrant<string>(empty, [], wide), at("alice"), grant);
   expect(findPolicy(tree, at("alice"))).toEqual(policy);
