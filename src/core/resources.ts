@@ -36,6 +36,7 @@ import {
   withBlock,
   withTenant,
 } from "./trie.ts";
+import { type BlockAttachment, hostBridge, hostDevice } from "./unikernel.ts";
 
 declare const opaque: unique symbol;
 
@@ -226,14 +227,18 @@ function outside(
 ): Excess<"cpuids-not-allowed"> | Excess<"bridges-not-allowed"> | undefined {
   const cpuids = missing(demand.cpuids, policy.cpuids);
   if (cpuids.length > 0) return { kind: "cpuids-not-allowed", allowed: policy.cpuids, asked: cpuids };
-  const bridges = missing(demand.bridges, policy.bridges);
-  if (bridges.length > 0) return { kind: "bridges-not-allowed", allowed: policy.bridges, asked: bridges };
+  for (const bridge of demand.bridges) {
+    if (policy.bridges.includes(hostBridge(bridge))) continue;
+    const asked = missing(demand.bridges.map(hostBridge), policy.bridges);
+    return { kind: "bridges-not-allowed", allowed: policy.bridges, asked };
+  }
   return undefined;
 }
 
 /** Every block device once, there, ready, and free or already this unikernel's. */
 function checkAttached<U>(resources: Resources<U>, name: Name, demand: Demand): Result<void, Refusal> {
-  const { blocks } = demand;
+  if (demand.blocks.length === 0) return ok(undefined);
+  const blocks = demand.blocks.map(hostDevice);
   for (const [index, device] of blocks.entries()) {
     if (blocks.indexOf(device) < index) return err({ kind: "block-twice", device });
     const label = parseLabel(device);
@@ -254,11 +259,11 @@ function released<U>(node: Node<U>, label: Label): Node<U> {
   return setUsers(node, lookup(node.unikernels, label)?.demand.blocks ?? none, undefined);
 }
 
-function setUsers<U>(node: Node<U>, devices: readonly string[], label: Label | undefined): Node<U> {
-  return devices.length === 0 ? node : devices.reduce((at, device) => setUser(at, device, label), node);
+function setUsers<U>(node: Node<U>, blocks: readonly BlockAttachment[], label: Label | undefined): Node<U> {
+  return blocks.length === 0 ? node : blocks.reduce((at, block) => setUser(at, hostDevice(block), label), node);
 }
 
-const none: readonly string[] = [];
+const none: readonly BlockAttachment[] = [];
 
 function setUser<U>(node: Node<U>, device: string, usedBy: Label | undefined): Node<U> {
   const label = parseLabel(device);

@@ -16,6 +16,8 @@ export function checkSettings(name: Name, config: UnikernelConfig): Result<void,
   if (config.memory <= 0) return err({ kind: "memory-zero" });
   const size = checkSize(config);
   if (!size.ok) return size;
+  // The name alone can be spoken, and is short.
+  if (config.arguments === undefined || config.arguments.length === 0) return size;
   const words = guestArguments(name.label, config.addName, config.arguments);
   const index = words.findIndex(isUnspeakable);
   if (index >= 0) return err({ kind: "argument-not-text", index });

@@ -24,7 +24,7 @@ import type {
   Waits,
 } from "./state.ts";
 import type { Demand, GrantChange } from "./trie.ts";
-import { hostBridge, hostDevice, type Settings } from "./unikernel.ts";
+import { type BlockAttachment, hostDevice, type Settings } from "./unikernel.ts";
 
 export function find(state: State, name: Name): Unikernel | undefined {
   return findUnikernel(state.resources, name)?.unikernel;
@@ -149,13 +149,8 @@ export function replies(clients: readonly ClientId[], reply: Reply): readonly Ef
 }
 
 /** What settings take of the policies. */
-function demandOf(settings: Settings): Demand {
-  return {
-    memory: settings.memory,
-    cpuids: settings.cpuids,
-    bridges: settings.bridges.map(hostBridge),
-    blocks: settings.blocks.map(hostDevice),
-  };
+function demandOf({ memory, cpuids, bridges, blocks }: Settings): Demand {
+  return { memory, cpuids, bridges, blocks };
 }
 
 /** What is reserved for what is still to be prepared: only the image tells which tender it needs, so with the largest. */
@@ -179,6 +174,10 @@ export function largerDemand(old: Demand, next: Demand): Demand {
     memory: Math.max(old.memory, next.memory),
     cpuids: next.cpuids,
     bridges: next.bridges,
-    blocks: [...new Set([...old.blocks, ...next.blocks])],
+    blocks: [...next.blocks, ...old.blocks.filter((one) => !next.blocks.some((other) => isSameDevice(one, other)))],
   };
+}
+
+function isSameDevice(one: BlockAttachment, other: BlockAttachment): boolean {
+  return hostDevice(one) === hostDevice(other);
 }

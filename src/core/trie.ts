@@ -15,16 +15,15 @@ import { descending, insert, lookup, type OrderedMap, remove } from "./ordered_m
 import type { Memory, Past } from "./past.ts";
 import type { Policy } from "./policy.ts";
 import type { CertificateId } from "./revocation.ts";
+import type { BlockAttachment, BridgeAttachment } from "./unikernel.ts";
 
-/** What a unikernel takes of the policies above it. */
+/** What a unikernel takes of the policies above it: its settings' own lists, as every one that there is has this. */
 export interface Demand {
   /** MB. */
   readonly memory: number;
   readonly cpuids: readonly number[];
-  /** Bridges of the host. */
-  readonly bridges: readonly string[];
-  /** Labels of block devices at the unikernel's path. */
-  readonly blocks: readonly string[];
+  readonly bridges: readonly BridgeAttachment[];
+  readonly blocks: readonly BlockAttachment[];
 }
 
 /** Sums over everything at and below a path; memory and block in MB. */

@@ -3,7 +3,6 @@ import { expect } from "vitest";
 import type { Refusal } from "../../src/core/refusal.ts";
 import type { Event, State, Step } from "../../src/core/state.ts";
 import type { Demand } from "../../src/core/trie.ts";
-import type { Settings } from "../../src/core/unikernel.ts";
 import type { FakeHost } from "./fake_host.ts";
 import {
   blockFits,
@@ -103,7 +102,7 @@ function pastIsNotForgotten(was: Flat, is: Flat): void {
 function blocksKnowTheirUser(is: Flat): void {
   for (const [key, { path, label, value }] of is.blocks) {
     const users = [...is.unikernels.values()].filter(
-      (one) => one.path === path && one.value.demand.blocks.includes(label),
+      (one) => one.path === path && devicesOf(one.value.demand).includes(label),
     );
     expect(
       users.map((one) => one.label),
@@ -161,7 +160,8 @@ function guestsAreWithinTheirReservation(is: Flat, host: FakeHost): void {
     expect(demand, `${key} runs and is not accounted for`).toBeDefined();
     expect(incarnation.config.memory).toBeLessThanOrEqual(demand?.memory ?? 0);
     expect(host.uses.get(incarnation.digest[0] ?? 0), "a guest whose image is gone").toBeGreaterThan(0);
-    for (const block of incarnation.config.blocks) expect(demand?.blocks).toContain(block.device ?? block.name);
+    for (const block of incarnation.config.blocks)
+      expect(demand && devicesOf(demand)).toContain(block.device ?? block.name);
     for (const device of incarnation.devices) {
       if (device.kind !== "net") continue;
       const address = `${device.bridge} ${device.mac}`;
@@ -209,10 +209,10 @@ function isAllowed(was: Flat, applied: Policies | undefined, { request: { comman
     case "block-add":
       return applied !== undefined && blockFits(was, applied, path, command.size);
     case "unikernel-create":
-      return applied !== undefined && fits(was, applied, path, naiveDemand(command.config), old);
+      return applied !== undefined && fits(was, applied, path, command.config, old);
     case "unikernel-restart": {
       const { settings } = command;
-      return settings === undefined || (applied !== undefined && fits(was, applied, path, naiveDemand(settings), old));
+      return settings === undefined || (applied !== undefined && fits(was, applied, path, settings, old));
     }
     default:
       return true;
@@ -233,11 +233,6 @@ function granted(policies: Policies): Policies {
   return new Map([...policies].map(([at, { policy, notBefore }]) => [at, { policy, notBefore }]));
 }
 
-function naiveDemand({ memory, cpuids, bridges, blocks }: Settings): Demand {
-  return {
-    memory,
-    cpuids,
-    bridges: bridges.map(({ netif, bridge = netif }) => bridge),
-    blocks: blocks.map(({ name, device = name }) => device),
-  };
+function devicesOf({ blocks }: Demand): readonly string[] {
+  return blocks.map(({ name, device = name }) => device);
 }

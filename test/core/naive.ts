@@ -115,7 +115,7 @@ export function fits(flat: Flat, policies: Policies, path: string, demand: Deman
       (old !== undefined || used.unikernels + 1 <= policy.unikernels) &&
       (more <= 0 || used.memory + more <= policy.memory) &&
       demand.cpuids.every((cpu) => policy.cpuids.includes(cpu)) &&
-      demand.bridges.every((bridge) => policy.bridges.includes(bridge))
+      demand.bridges.every(({ netif, bridge = netif }) => policy.bridges.includes(bridge))
     );
   });
 }

@@ -19,7 +19,7 @@ import {
 import type { Result } from "../../src/core/result.ts";
 
 const policy: Policy = { unikernels: 2, cpuids: [0], memory: 100, block: 10, bridges: ["service"] };
-const demand = { memory: 32, cpuids: [0], bridges: ["service"], blocks: [] };
+const demand = { memory: 32, cpuids: [0], bridges: [{ netif: "service" }], blocks: [] };
 
 test("checkUnikernel asks every policy from the root down, and changes nothing", () => {
   const tree = must(insertUnikernel(host(), named("alice:bob:one"), demand, "one"));
