@@ -6,6 +6,7 @@
  *
  * @module
  */
+import { createHash } from "node:crypto";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { boot } from "../src/core/boot.ts";
@@ -51,14 +52,15 @@ function request(name: Name, command: Command): Event {
   return { kind: "request", client: 1, now: 2, request: { name, command, levels } };
 }
 
-/** A host with `size` unikernels and policies, a hundred to a tenant, ten of these to a team. */
+/** A host with `size` unikernels and policies, a hundred to a tenant, which all run its image, ten of these to a team. */
 function crowded(size: number): State {
   const host: Policy = { ...policy, unikernels: unlimited, memory: unlimited };
   const paths = new Map<string, Path>();
   const unikernels = Array.from({ length: size }, (_, index) => {
     const path = [label(`tenant${Math.floor(index / 100)}`), label(`team${Math.floor(index / 10)}`)];
     paths.set(path.join(":"), path);
-    return { name: { path, label: label(`vm${index}`) }, record: { config, digest: new Uint8Array(32) } };
+    const digest = sha256(`image of ${path[0]}`);
+    return { name: { path, label: label(`vm${index}`) }, record: { config, digest } };
   });
   const tenants = Array.from({ length: Math.ceil(size / 100) }, (_, index): Path => [label(`tenant${index}`)]);
   const filler = Array.from(
@@ -83,6 +85,10 @@ function figure(bench: string, size: number, work: () => void): Figure {
 function collectGarbage(): void {
   setFlagsFromString("--expose-gc");
   runInNewContext("gc")();
+}
+
+function sha256(text: string): Uint8Array {
+  return Uint8Array.from(createHash("sha256").update(text).digest());
 }
 
 function label(text: string): Label {

@@ -21,9 +21,10 @@ import type { Policy } from "./policy.ts";
 import { empty, putBlock, putUnikernel, type Resources } from "./resources.ts";
 import { couldNotStart, type ExitStatus, trialTime } from "./restart.ts";
 import { type CertificateId, type KeptList, type Revocation, type RevocationRules, usualRules } from "./revocation.ts";
-import type { Effect, Incarnation, State, Step, StoredUnikernel, Unikernel } from "./state.ts";
+import { sharing } from "./sharing.ts";
+import type { Effect, Incarnation, Phase, State, Step, StoredUnikernel, Unikernel } from "./state.ts";
 import { chargeOf, expectedOf } from "./transition.ts";
-import { type Demand, type Grant, updateAt, withPast } from "./trie.ts";
+import { type Demand, updateAt, withPast } from "./trie.ts";
 
 export interface Stored {
   readonly policies: readonly {
@@ -83,6 +84,7 @@ export function boot(
   rules: RevocationRules = usualRules,
   bounds: Bounds = defaultBounds,
 ): Boot {
+  const digestOf = sharing((digest: Uint8Array) => digest.join());
   const inOrder = stored.unikernels.toSorted((a, b) => startup(a.record) - startup(b.record));
   const guests = new Map(found.map((one) => [printName(one.name), one]));
   const trust = { revocation: revocationOf(stored, rules), locks: locksOf(stored) };
@@ -99,7 +101,8 @@ export function boot(
   const holds: Effect[] = [];
   const before: Effect[] = [];
   const effects: Effect[] = [];
-  for (const { name, record, macs = [] } of inOrder) {
+  for (const { name, record: read, macs = none } of inOrder) {
+    const record = { config: read.config, digest: digestOf(read.digest) };
     const guest = guests.get(printName(name));
     guests.delete(printName(name));
     holds.push({ kind: "hold-image", digest: record.digest });
@@ -142,9 +145,12 @@ function isOf({ config, digest }: StoredUnikernel, incarnation: Incarnation): bo
 }
 
 function reserve(host: Policy, { policies, past = [], blocks }: Stored): Resources<Unikernel> {
-  let resources: Resources<Unikernel> = putGrant(empty, [], grantOf({ policy: host, notBefore: 0 }));
-  for (const { path, ...stored } of policies) {
-    if (path.length > 0) resources = putGrant(resources, path, grantOf(stored));
+  const first = { policy: host, notBefore: 0, used: 0, shared: true, certificate: undefined };
+  let resources: Resources<Unikernel> = putGrant(empty, [], first);
+  const policyOf = sharing((policy: Policy) => JSON.stringify(policy));
+  for (const { path, policy, notBefore, certificate } of policies) {
+    const grant = { policy: policyOf(policy), notBefore, used: 0, shared: true, certificate };
+    if (path.length > 0) resources = putGrant(resources, path, grant);
   }
   for (const { path, kind, time } of past) {
     const memory = { path: path.slice(1), kind, time };
@@ -154,18 +160,10 @@ function reserve(host: Policy, { policies, past = [], blocks }: Stored): Resourc
   return resources;
 }
 
-function grantOf({ policy, notBefore, certificate }: Omit<Stored["policies"][number], "path">): Grant {
-  return { policy, notBefore, used: 0, shared: true, certificate };
-}
-
 function prepare(state: State, name: Name, { config, digest }: StoredUnikernel, macs: readonly Uint8Array[]): State {
   const job = state.counter + 1;
-  const change = { job, config, image: { kind: "stored", digest }, grants: [], macs } as const;
-  return enter({ ...state, counter: job }, name, expectedOf(state, config), {
-    phase: { kind: "preparing" },
-    failures: 0,
-    change,
-  });
+  const change = { job, config, image: { kind: "stored", digest }, grants: none, macs } as const;
+  return enter({ ...state, counter: job }, name, expectedOf(state, config), { phase: preparing, failures: 0, change });
 }
 
 /** It runs, as far as the state goes. */
@@ -206,6 +204,10 @@ function locksOf({ locks = [] }: Stored): Locks {
 function startup({ config }: StoredUnikernel): number {
   return config.startup ?? defaultStartup;
 }
+
+const preparing: Phase = { kind: "preparing" };
+
+const none: readonly never[] = [];
 
 /** Between the first (0) and the last, as albatross counts an absent startup. */
 const defaultStartup = 50;

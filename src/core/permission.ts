@@ -94,10 +94,11 @@ export function checkPermission(request: Permitted): Refusal | undefined {
   if (permission === undefined) return undefined;
   const forbids = ({ permissions: permitted }: Pick<Level, "permissions">): boolean =>
     permitted?.includes(permission) === false;
-  const index = levels.findIndex(forbids);
-  const { permissions: permitted = [] } = levels[index] ?? request;
-  if (index < 0) return forbids(request) ? { kind: "not-permitted", permission, permitted } : undefined;
-  const path: Path = levels.slice(0, index + 1).map(({ label }) => label);
+  const level = levels.find(forbids);
+  if (level === undefined && !forbids(request)) return undefined;
+  const { permissions: permitted = [] } = level ?? request;
+  if (level === undefined) return { kind: "not-permitted", permission, permitted };
+  const path: Path = levels.slice(0, levels.indexOf(level) + 1).map(({ label }) => label);
   return { kind: "not-permitted", permission, permitted, path };
 }
 

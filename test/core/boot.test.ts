@@ -29,6 +29,21 @@ test("boot prepares by ascending startup, an absent one counting 50, equal ones 
   ]);
 });
 
+test("boot keeps policies that are alike once, and the digest of an image", () => {
+  const alike = ["alice", "bob"].map((at) => ({ path: path(at), policy: policy({ unikernels: 1 }), notBefore: 7 }));
+  const policies = [...alike, { path: path("carol"), policy: policy({ unikernels: 2 }), notBefore: 7 }];
+  const unikernels = [record("alice/one", {}, 1), record("bob/two", {}, 1), record("carol/three", {}, 2)];
+  const { state, effects } = boot(wide, { ...nothing, policies, unikernels });
+  const [alice, bob, carol] = ["alice", "bob", "carol"].map((at) => findPolicy(state.resources, path(at)));
+  expect(bob).toBe(alice);
+  expect(carol).toEqual(policy({ unikernels: 2 }));
+  const images = effects.map((effect) =>
+    effect.kind === "prepare" && effect.image.kind === "stored" ? effect.image : undefined,
+  );
+  expect(images.map((image) => image?.digest)).toEqual([Uint8Array.of(1), Uint8Array.of(1), Uint8Array.of(2)]);
+  expect(images[1]?.digest).toBe(images[0]?.digest);
+});
+
 test("boot takes the host's policy for the root's, whatever was stored", () => {
   const stored = policy({ unikernels: 1 });
   const policies = [
