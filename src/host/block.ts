@@ -92,13 +92,13 @@ export function setBlock(
   dbdir: string,
   device: BlockDevice,
   source: AsyncIterable<Uint8Array>,
-  options: Omit<StreamOptions, "maxBytes">,
+  options: Omit<StreamOptions, "maxBytes" | "flushed">,
 ): Promise<Result<void, StreamError>> {
   const maxBytes = device.size * megabyte;
   // The old content stays until then: a full disk would break this off, and whatever else writes meanwhile.
   if (readBlockSpace(dbdir).free < device.size) return Promise.resolve(err(noRoom));
   return writeWhole<void, StreamError>(folder(dbdir), 0o600, async (file) => {
-    const received = await receive(source, file, { ...options, maxBytes });
+    const received = await receive(source, file, { ...options, maxBytes, flushed: true });
     if (!received.ok) return received;
     const path = blockPath(dbdir, device.name);
     const filled = await attempt("fill", path, () => file.truncate(maxBytes));

@@ -47,12 +47,12 @@ export function prepareImages(dbdir: string): Promise<Result<void, IoError>> {
 export async function receiveImage(
   dbdir: string,
   source: AsyncIterable<Uint8Array>,
-  options: StreamOptions,
+  options: Omit<StreamOptions, "flushed">,
   whole: (digest: Uint8Array) => Promise<void> = async () => undefined,
 ): Promise<Result<StoredImage, ImageError>> {
   return await writeWhole<StoredImage, ImageError>(folder(dbdir), 0o444, async (file) => {
     const hash = createHash("sha256");
-    const received = await receive(source, file, options, (chunk) => hash.update(chunk));
+    const received = await receive(source, file, { ...options, flushed: true }, (chunk) => hash.update(chunk));
     if (!received.ok) return received;
     const digest = hash.digest();
     await whole(digest);

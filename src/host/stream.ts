@@ -15,6 +15,8 @@ export interface StreamOptions {
   readonly maxBytes: number;
   /** Bytes that one byte of a zlib stream may become; absent: zlib's own bound, 1032. */
   readonly maxRatio?: number;
+  /** Whether the disk is to take what is written while more comes: who syncs the file behind it then waits for little. */
+  readonly flushed?: boolean;
 }
 
 export type StreamError =
@@ -37,23 +39,29 @@ export type StreamError =
 export async function receive(
   source: AsyncIterable<Uint8Array>,
   file: FileHandle,
-  { compressed, maxBytes, maxRatio = Number.POSITIVE_INFINITY }: StreamOptions,
+  { compressed, maxBytes, maxRatio = Number.POSITIVE_INFINITY, flushed = false }: StreamOptions,
   look: (chunk: Uint8Array) => void = () => undefined,
 ): Promise<Result<number, StreamError>> {
   let size = 0;
+  const flush = new Flush(file);
   const put = async (chunk: Uint8Array): Promise<void> => {
     if (size + chunk.length > maxBytes) throw new Stop({ kind: "stream-too-large", limit: maxBytes });
     look(chunk);
     await writeSparse(file, chunk, size);
     size += chunk.length;
+    if (flushed) flush.wrote(chunk.length);
   };
   try {
     if (compressed) await inflateEach(source, put, { maxBytes, maxRatio });
     else for await (const chunk of named(source)) await put(chunk);
     await file.truncate(size);
+    await flush.end();
     return ok(size);
   } catch (thrown) {
     return err(streamError(thrown));
+  } finally {
+    // Nobody may close the file under it.
+    await flush.rest();
   }
 }
 
@@ -63,7 +71,7 @@ export async function receive(
 async function inflateEach(
   source: AsyncIterable<Uint8Array>,
   put: (chunk: Uint8Array) => Promise<void>,
-  { maxBytes, maxRatio }: Required<Omit<StreamOptions, "compressed">>,
+  { maxBytes, maxRatio }: Required<Pick<StreamOptions, "maxBytes" | "maxRatio">>,
 ): Promise<void> {
   const inflate = createInflate({ chunkSize: pieceSize });
   let taken = 0;
@@ -106,6 +114,45 @@ async function* named(source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Ar
     yield* source;
   } catch (thrown) {
     throw new Stop({ kind: "stream-broken", reason: thrown instanceof Error ? thrown.message : String(thrown) });
+  }
+}
+
+/** Has the disk take what was written to a file, portion by portion, while more is written. */
+class Flush {
+  readonly #file: FileHandle;
+  /** Bytes written since the last portion. */
+  #since = 0;
+  #running: Promise<void> | undefined;
+  #failure: { readonly thrown: unknown } | undefined;
+
+  constructor(file: FileHandle) {
+    this.#file = file;
+  }
+
+  wrote(length: number): void {
+    this.#since += length;
+    if (this.#since < portion || this.#running !== undefined) return;
+    this.#since = 0;
+    this.#running = this.#flush();
+  }
+
+  async rest(): Promise<void> {
+    await this.#running;
+  }
+
+  /** Throws what a disk said meanwhile: the kernel tells it once, and whoever syncs the file later hears nothing of it. */
+  async end(): Promise<void> {
+    await this.rest();
+    if (this.#failure !== undefined) throw this.#failure.thrown;
+  }
+
+  async #flush(): Promise<void> {
+    try {
+      await this.#file.datasync();
+    } catch (thrown) {
+      this.#failure ??= { thrown };
+    }
+    this.#running = undefined;
   }
 }
 
@@ -156,6 +203,9 @@ const zeros: Buffer = Buffer.alloc(16 * 1024);
 
 /** Bytes of a zlib stream's own, however little is in it. */
 const slack: number = 64 * 1024;
+
+/** Bytes that the disk is given at once: small enough for the last ones to take it no time, and far more than a write. */
+const portion: number = 16 * 1024 * 1024;
 
 /** Bytes: so many zeros are a hole. */
 const hole: number = 64 * 1024;

@@ -11,7 +11,8 @@
  *
  * @module
  */
-import { createConnection, type Socket } from "node:net";
+import { createConnection, type NetConnectOpts, type Socket } from "node:net";
+import type { DuplexOptions } from "node:stream";
 import type { TLSSocket } from "node:tls";
 import { ChunkReader } from "../codec/chunk.ts";
 import { RecordCutter } from "../codec/tls_record.ts";
@@ -85,7 +86,7 @@ class Relay {
 
   constructor(client: TLSSocket, plan: Forwarding, limits: TlsLimits, resolve: (forwarded: Forwarded) => void) {
     this.#client = client;
-    this.#daemon = createConnection({ path: plan.path, allowHalfOpen: true });
+    this.#daemon = createConnection(daemonOptions(plan.path));
     this.#form = plan.form;
     this.#limits = limits;
     this.#resolve = resolve;
@@ -176,11 +177,20 @@ class Relay {
     const { rest } = chunks.value;
     const after = rest?.length ?? 0;
     this.#sent += piece.length - after;
+    this.#gather();
     if (!this.#daemon.write(piece.subarray(0, piece.length - after))) this.#client.pause();
     if (rest === undefined) return after;
     this.#upload = undefined;
     this.#daemon.end();
     return after;
+  }
+
+  /** A client's records come by the dozen, and leave for the daemon together. */
+  #gather(): void {
+    const daemon = this.#daemon;
+    if (daemon.writableCorked > 0) return;
+    daemon.cork();
+    setImmediate(() => daemon.uncork());
   }
 
   /** It sends no more, which is no reason to withhold a reply; that it has gone looks the same until something is sent. */
@@ -234,6 +244,14 @@ class Relay {
     this.#resolve({ end, sent: this.#sent, received: this.#received, between });
   }
 }
+
+/** Node's stream takes more than its documentation tells: with the usual 16 KB the client would be stopped at each record. */
+function daemonOptions(path: string): NetConnectOpts & DuplexOptions {
+  return { path, allowHalfOpen: true, writableHighWaterMark: readAhead };
+}
+
+/** Bytes of an upload that wait for the daemon. */
+const readAhead: number = 512 * 1024;
 
 /** Milliseconds to a time, as far as setTimeout counts: 24 days. */
 export function timeLeft(until: number): number {

@@ -9,7 +9,7 @@ import { describeDer } from "../codec/describe.ts";
 import { encodeFrame, frameHeader } from "../codec/frame.ts";
 import { decodeWire, encodeWire, type Header, type Payload, type Wire } from "../codec/wire.ts";
 import { root } from "../core/name.ts";
-import { Inbox } from "../host/socket.ts";
+import { Inbox } from "../host/inbox.ts";
 
 type Peer = "local" | "endpoint";
 
@@ -60,7 +60,9 @@ export class Connection {
     }
     if (socket.destroyed || socket.writableEnded) return;
     const message = encodeWire({ header, payload });
-    if (socket.writableCorked === 0) {
+    // Whoever has asked one thing gets the answer without a detour.
+    const alone = this.inbox.quiet && message.length < copied;
+    if (socket.writableCorked === 0 && !alone) {
       socket.cork();
       process.nextTick(() => socket.uncork());
     }
@@ -149,6 +151,17 @@ export class Connection {
     }
     this.fail(header, text);
     socket.destroySoon();
+  }
+
+  /**
+   * Ends the connection of a peer that has its answer and sends nothing more: at once, as the kernel gives it what was
+   * written. Otherwise as `close`.
+   */
+  async leave(): Promise<void> {
+    const { socket } = this;
+    socket.uncork();
+    if (this.inbox.quiet && socket.writableLength === 0) socket.destroy();
+    else await this.close();
   }
 
   /** Ends the connection when everything is written, and when the peer ends it too or has had its time. */

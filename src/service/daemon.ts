@@ -57,7 +57,9 @@ export class Daemon {
         request: { name, command, levels: [] },
         asked,
       });
-      if (!reply.ok || command.kind !== "policy-add") break;
+      if (reply.ok && command.kind === "policy-add") continue;
+      // Who still sends an upload would break over a closed connection before it has read why.
+      return command.kind === "block-set" ? connection.close() : connection.leave();
     }
     await connection.close();
   }

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { encodeFrame } from "../../src/codec/frame.ts";
-import { Inbox } from "../../src/host/socket.ts";
+import { Inbox } from "../../src/host/inbox.ts";
 
 test("a frame is waited for while an upload before it still reads its end", async () => {
   await connected(async (near, far) => {
