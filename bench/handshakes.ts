@@ -14,8 +14,7 @@ import { createServer, type Server } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { connect, createSecureContext, type SecureContext } from "node:tls";
-import { encodeFrame } from "../src/codec/frame.ts";
-import { encodeWire } from "../src/codec/wire.ts";
+import { encodeMessage } from "../src/codec/wire.ts";
 import type { Command } from "../src/core/command.ts";
 import { encodeKey, type KeyType } from "../src/x509/keys.ts";
 import { encodeCertificates } from "../src/x509/pem.ts";
@@ -134,7 +133,7 @@ function prepare(dir: string, type: KeyType): SecureContext {
 
 function standInForDaemon(path: string): Promise<Server> {
   const payload = { kind: "success", success: { kind: "string", text: "done" } } as const;
-  const reply = encodeFrame(encodeWire({ header: { version: 5, sequence: 0n, name: { path: [] } }, payload }));
+  const reply = encodeMessage({ header: { version: 5, sequence: 0n, name: { path: [] } }, payload });
   const server = createServer((socket) => {
     socket.once("data", () => socket.end(reply));
     socket.on("error", () => socket.destroy());

@@ -9,8 +9,8 @@ import { connect as connectUnix, type Socket } from "node:net";
 import { join } from "node:path";
 import { connect, createSecureContext } from "node:tls";
 import { Session } from "../src/client/session.ts";
-import { encodeFrame, HeaderReader } from "../src/codec/frame.ts";
-import { encodeWire } from "../src/codec/wire.ts";
+import { HeaderReader } from "../src/codec/frame.ts";
+import { encodeMessage } from "../src/codec/wire.ts";
 import type { Command } from "../src/core/command.ts";
 import { parseName } from "../src/core/name.ts";
 import { connectRemote } from "../src/host/client_tls.ts";
@@ -115,9 +115,10 @@ export async function measureOneConnection({ who, pids }: Host, path: string, ti
 function frame(target: string, command: Command): Uint8Array {
   const name = parseName(target);
   if (!name.ok) throw new Error(name.error.kind);
-  return encodeFrame(
-    encodeWire({ header: { version: 5, sequence: 1n, name: name.value }, payload: { kind: "command", command } }),
-  );
+  return encodeMessage({
+    header: { version: 5, sequence: 1n, name: name.value },
+    payload: { kind: "command", command },
+  });
 }
 
 /** Resolves when one message has come, and the connection is closed. */

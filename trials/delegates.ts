@@ -10,8 +10,7 @@ import { describeConnection } from "../src/client/describe.ts";
 import { askAlone, Connections, fail, type Server } from "../src/client/server.ts";
 import { sendAll } from "../src/client/upload.ts";
 import { readPath } from "../src/client/values.ts";
-import { encodeFrame } from "../src/codec/frame.ts";
-import { encodeWire, type Wire } from "../src/codec/wire.ts";
+import { encodeMessage, type Wire } from "../src/codec/wire.ts";
 import type { Command, Level } from "../src/core/command.ts";
 import type { Name } from "../src/core/name.ts";
 import type { Policy } from "../src/core/policy.ts";
@@ -64,7 +63,7 @@ class ChainServer implements Server {
     const common = { leaf: new Uint8Array(32), expires: Date.now() + 300_000, certificates: [] };
     const request = { levels, ...own, ...common, command, imageFollows: upload !== undefined };
     const payload = { kind: "request", request } as const;
-    await connection.send(encodeFrame(encodeWire({ header: { version: 5, sequence: 0n, name }, payload })));
+    await connection.send(encodeMessage({ header: { version: 5, sequence: 0n, name }, payload }));
     if (upload !== undefined) await sendAll(connection, upload);
     return connection;
   }

@@ -10,8 +10,7 @@ import { compressImage, detachImage } from "../client/image.ts";
 import { socketOf } from "../client/local.ts";
 import { commonNameOf, notInLeaf } from "../client/subject.ts";
 import { outgoingBytes } from "../client/upload.ts";
-import { encodeFrame } from "../codec/frame.ts";
-import { encodeWire } from "../codec/wire.ts";
+import { encodeMessage } from "../codec/wire.ts";
 import { allowedInLeaf } from "../core/command.ts";
 import type { Permission } from "../core/permission.ts";
 import type { Environment } from "../host/client_environment.ts";
@@ -46,8 +45,7 @@ async function sendLocal(environment: Environment, request: Request): Promise<Ou
   }
   inform(environment, options, `connected to ${path}`);
   const payload = { kind: "command", command: compressImage(command, levelOf(options)) } as const;
-  const wire = encodeWire({ header: { version: 5, sequence: 0n, name }, payload });
-  await connection.value.send(encodeFrame(wire));
+  await connection.value.send(encodeMessage({ header: { version: 5, sequence: 0n, name }, payload }));
   return carryOut(environment, options, connection.value, request);
 }
 

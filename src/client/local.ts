@@ -3,8 +3,7 @@
  *
  * @module
  */
-import { encodeFrame } from "../codec/frame.ts";
-import { encodeWire, type Wire } from "../codec/wire.ts";
+import { encodeMessage, type Wire } from "../codec/wire.ts";
 import { type Command, type Service, serviceOf } from "../core/command.ts";
 import type { Name } from "../core/name.ts";
 import type { Connection } from "../host/client_connection.ts";
@@ -51,7 +50,7 @@ export class LocalServer implements Server {
     }
     const connection = this.#connections.add(opened.value);
     const payload = { kind: "command", command } as const;
-    await connection.send(encodeFrame(encodeWire({ header: { version: 5, sequence: 0n, name }, payload })));
+    await connection.send(encodeMessage({ header: { version: 5, sequence: 0n, name }, payload }));
     if (upload !== undefined) await sendAll(connection, upload);
     return connection;
   }

@@ -4,8 +4,7 @@
  *
  * @module
  */
-import { encodeFrame } from "../codec/frame.ts";
-import { encodeWire, type Wire } from "../codec/wire.ts";
+import { encodeMessage, type Wire } from "../codec/wire.ts";
 import type { Command } from "../core/command.ts";
 import type { Name } from "../core/name.ts";
 import type { Connection } from "../host/client_connection.ts";
@@ -45,7 +44,7 @@ export class Session {
     const sequence = this.#sequence;
     const payload = { kind: "command", command } as const;
     if (this.#out.length === 0) process.nextTick(() => this.#flush());
-    this.#out.push(encodeFrame(encodeWire({ header: { version: 5, sequence, name }, payload })));
+    this.#out.push(encodeMessage({ header: { version: 5, sequence, name }, payload }));
     this.#patience ??= setTimeout(() => this.#lose(silent), patience);
     return new Promise((resolve, reject) => this.#waiting.set(sequence, { resolve, reject }));
   }

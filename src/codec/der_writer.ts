@@ -12,9 +12,9 @@ import { encodeText } from "./text.ts";
 /** A value still in parts: its encoding's size is known, its bytes are not laid out. */
 export interface Der {
   readonly tag: number;
-  /** Bytes of the content. */
+  /** Bytes of the content; a string's are its ASCII characters. */
   readonly length: number;
-  readonly content: Uint8Array | readonly Der[];
+  readonly content: Uint8Array | string | readonly Der[];
 }
 
 /** An already encoded value inside another: the tag -1 says that the content has its own header. */
@@ -27,10 +27,14 @@ export function primitive(tag: number, content: Uint8Array): Der {
 }
 
 export function constructed(tag: number, children: readonly (Der | undefined)[]): Der {
-  const present = children.filter((child) => child !== undefined);
+  const content: Der[] = [];
   let length = 0;
-  for (const child of present) length += size(child);
-  return { tag, length, content: present };
+  for (const child of children) {
+    if (child === undefined) continue;
+    content.push(child);
+    length += encodedSize(child);
+  }
+  return { tag, length, content };
 }
 
 /** Absent members (undefined) are left out. */
@@ -64,7 +68,7 @@ export function boolean(value: boolean): Der {
 
 /** An INTEGER, minimal. A number must be an integer. */
 export function integer(value: number | bigint): Der {
-  if (typeof value === "number" && value >= 0 && value < 0x80) return primitive(tags.integer, Uint8Array.of(value));
+  if (typeof value === "number" && value >= 0 && value < 0x80) return small(value);
   let rest = BigInt(value);
   const bytes: number[] = [];
   do {
@@ -72,6 +76,11 @@ export function integer(value: number | bigint): Der {
     rest >>= 8n;
   } while (!(rest === 0n && (bytes[0] ?? 0) < 0x80) && !(rest === -1n && (bytes[0] ?? 0) >= 0x80));
   return primitive(tags.integer, Uint8Array.from(bytes));
+}
+
+/** One byte: written as the character of that code. */
+function small(value: number): Der {
+  return { tag: tags.integer, length: 1, content: String.fromCharCode(value) };
 }
 
 export function octets(content: Uint8Array): Der {
@@ -87,7 +96,9 @@ export const nul: Der = primitive(tags.null, new Uint8Array(0));
 
 /** A UTF8String, by `encodeText`. */
 export function text(value: string): Der {
-  return primitive(tags.utf8String, encodeText(value));
+  return isAscii(value)
+    ? { tag: tags.utf8String, length: value.length, content: value }
+    : primitive(tags.utf8String, encodeText(value));
 }
 
 /** An OBJECT IDENTIFIER from its dotted form. */
@@ -97,8 +108,8 @@ export function oid(dotted: string): Der {
 
 /** Lays the value out. */
 export function encodeDer(value: Der): Uint8Array {
-  const bytes = new Uint8Array(size(value));
-  put(value, bytes, 0);
+  const bytes = new Uint8Array(encodedSize(value));
+  layOut(value, bytes, 0);
   return bytes;
 }
 
@@ -109,27 +120,41 @@ export function octetsToCome(length: number): Der {
 
 /** What stands before the bytes that are to come, which end the value. */
 export function encodeHead(value: Der, toCome: number): Uint8Array {
-  const bytes = new Uint8Array(size(value) - toCome);
-  put(value, bytes, 0);
+  const bytes = new Uint8Array(encodedSize(value) - toCome);
+  layOut(value, bytes, 0);
   return bytes;
 }
 
-function size(value: Der): number {
+/** Bytes of the value with its header. */
+export function encodedSize(value: Der): number {
   return value.tag < 0 ? value.length : 1 + lengthSize(value.length) + value.length;
 }
 
-function put(value: Der, into: Uint8Array, start: number): number {
+/** Writes the value. @returns where it ends, `encodedSize` bytes behind `start` */
+export function layOut(value: Der, into: Uint8Array, start: number): number {
   let at = start;
   if (value.tag >= 0) {
     into[at] = value.tag;
     at = putLength(value.length, into, at + 1);
   }
-  if (value.content instanceof Uint8Array) {
-    into.set(value.content, at);
-    return at + value.length;
+  const { content } = value;
+  if (typeof content === "string") {
+    for (let index = 0; index < content.length; index++) into[at + index] = content.charCodeAt(index);
+    return at + content.length;
   }
-  for (const child of value.content) at = put(child, into, at);
+  if (content instanceof Uint8Array) {
+    into.set(content, at);
+    return at + content.length;
+  }
+  for (const child of content) at = layOut(child, into, at);
   return at;
+}
+
+/** Short texts only: what is longer is written as fast by the encoder. */
+function isAscii(value: string): boolean {
+  if (value.length > longest) return false;
+  for (let index = 0; index < value.length; index++) if (value.charCodeAt(index) >= 0x80) return false;
+  return true;
 }
 
 function lengthSize(length: number): number {
@@ -151,3 +176,6 @@ function putLength(length: number, into: Uint8Array, at: number): number {
   }
   return at + count;
 }
+
+/** Characters of a short text: a name has up to about so many. */
+const longest = 256;

@@ -20,16 +20,21 @@ export interface FrameError {
 /** The 4 bytes in front of a payload or a chunk of this length (below 2^31). */
 export function frameHeader(length: number): Uint8Array {
   const header = new Uint8Array(headerSize);
-  new DataView(header.buffer).setUint32(0, length);
+  putFrameHeader(length, header);
   return header;
 }
 
 /** Header and payload in one piece. */
 export function encodeFrame(payload: Uint8Array): Uint8Array {
   const frame = new Uint8Array(headerSize + payload.length);
-  new DataView(frame.buffer).setUint32(0, payload.length);
+  putFrameHeader(payload.length, frame);
   frame.set(payload, headerSize);
   return frame;
+}
+
+/** Writes the header at the beginning of a frame, whose payload begins at `headerSize`. */
+export function putFrameHeader(length: number, frame: Uint8Array): void {
+  for (let at = headerSize - 1, rest = length; at >= 0; at--, rest >>>= 8) frame[at] = rest & 0xff;
 }
 
 /** Takes a byte stream apart into frames, whichever way it was cut. */
@@ -67,9 +72,12 @@ export class FrameReader {
     if (this.#body === undefined) {
       at = this.#header.push(chunk, 0);
       const length = this.#header.take();
-      if (length === undefined) return ok({ rest: chunk.subarray(at) });
+      if (length === undefined) return ok({ rest: nothing });
       if (length > this.#limit) return this.#fail(length);
-      if (length === 0) return ok({ frame: new Uint8Array(0), rest: chunk.subarray(at) });
+      // Most are whole.
+      const end = at + length;
+      if (end === chunk.length) return ok({ frame: chunk.subarray(at), rest: nothing });
+      if (end < chunk.length) return ok({ frame: chunk.subarray(at, end), rest: chunk.subarray(end) });
       this.#body = new Body(length);
     }
     const piece = chunk.subarray(at, at + this.#body.missing);
@@ -169,7 +177,10 @@ function join(pieces: readonly Uint8Array[], length: number): Uint8Array {
   return whole;
 }
 
-const headerSize = 4;
+/** Bytes. */
+export const headerSize = 4;
+
+const nothing = new Uint8Array(0);
 
 /** albatross reads lengths as signed 32 bit: 2^31 and more are no lengths. */
 export const maxLength: number = 0x7fffffff;

@@ -40,13 +40,13 @@ export function readLevel(reader: Reader): number {
 export function readInt64(reader: Reader): bigint {
   const content = reader.octets();
   if (content.length !== 8) reader.fail("integer-out-of-range");
-  return new DataView(content.buffer, content.byteOffset, 8).getBigInt64(0);
+  eight.set(content);
+  return int64.getBigInt64(0);
 }
 
 export function writeInt64(value: bigint): Der {
-  const content = new Uint8Array(8);
-  new DataView(content.buffer).setBigInt64(0, value);
-  return octets(content);
+  int64.setBigInt64(0, value);
+  return octets(new Uint8Array(eight));
 }
 
 /** Int32: signed on the wire, unsigned for us. */
@@ -61,3 +61,7 @@ export function writeInt32(value: number): Der {
 
 /** 2^62 - 1, the largest Int: what albatross writes for "no limit". */
 const maxInt = Uint8Array.of(0x3f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff);
+
+/** Where an Int64 is converted: to make a view for each would cost more than all else about it. */
+const eight = new Uint8Array(8);
+const int64 = new DataView(eight.buffer);

@@ -9,8 +9,8 @@ import { err, ok, type Result, unreachable } from "../core/result.ts";
 import { readCommand, writeCommand } from "./command.ts";
 import { type Data, readData, writeData } from "./data.ts";
 import { contextTag, type DerError, decodeDer, type Reader } from "./der.ts";
-import { type Der, encodeDer, encodeHead, explicit, sequence, text } from "./der_writer.ts";
-import { frameHeader, maxLength } from "./frame.ts";
+import { type Der, encodeDer, encodedSize, encodeHead, explicit, layOut, sequence, text } from "./der_writer.ts";
+import { frameHeader, headerSize, maxLength, putFrameHeader } from "./frame.ts";
 import { readName, writeName } from "./name.ts";
 import { readInt64, writeInt64 } from "./number.ts";
 import { readRequest, requestTag, writeRequest } from "./request.ts";
@@ -44,7 +44,21 @@ export interface WireError {
 }
 
 export function encodeWire(wire: Wire): Uint8Array {
-  return encodeDer(sequence(writeHeader(wire.header), writePayload(wire.payload)));
+  return encodeDer(writeWire(wire));
+}
+
+/** The message framed, laid out once: for sending, as it may be a part of something larger in memory. */
+export function encodeMessage(wire: Wire): Uint8Array {
+  const value = writeWire(wire);
+  const length = encodedSize(value);
+  const frame = Buffer.allocUnsafe(headerSize + length);
+  putFrameHeader(length, frame);
+  layOut(value, frame, headerSize);
+  return frame;
+}
+
+function writeWire({ header, payload }: Wire): Der {
+  return sequence(writeHeader(header), writePayload(payload));
 }
 
 /**

@@ -6,8 +6,7 @@
  */
 
 import { decodeEntry } from "../codec/audit.ts";
-import { encodeFrame } from "../codec/frame.ts";
-import { encodeWire, type Header } from "../codec/wire.ts";
+import { encodeMessage, type Header } from "../codec/wire.ts";
 import { type AuditItem, type AuditQuery, matches, type Sealed, type Segment, sees } from "../core/audit.ts";
 import type { Name } from "../core/name.ts";
 import type { AuditLog } from "../host/audit_log.ts";
@@ -124,7 +123,7 @@ function numbered({ first, entries }: Segment): (readonly [Sealed, number])[] {
 /** @returns whether the client is still there, and has read */
 async function send(connection: Connection, header: Header, items: readonly AuditItem[]): Promise<boolean> {
   const frames = items.map((item) =>
-    encodeFrame(encodeWire({ header, payload: { kind: "data", data: { kind: "audit", item } } })),
+    encodeMessage({ header, payload: { kind: "data", data: { kind: "audit", item } } }),
   );
   if (frames.length > 0) connection.push(Buffer.concat(frames));
   return connection.drained();

@@ -6,8 +6,7 @@
  */
 import type { Socket } from "node:net";
 import { describeDer } from "../codec/describe.ts";
-import { encodeFrame, frameHeader } from "../codec/frame.ts";
-import { decodeWire, encodeWire, type Header, type Payload, type Wire } from "../codec/wire.ts";
+import { decodeWire, encodeMessage, type Header, type Payload, type Wire } from "../codec/wire.ts";
 import { root } from "../core/name.ts";
 import { Inbox } from "../host/inbox.ts";
 
@@ -50,7 +49,7 @@ export class Connection {
     this.#watch = told;
   }
 
-  /** Sends one message; an image in it is not copied again. What is sent before the program comes to rest leaves together. */
+  /** Sends one message. While more is to be read, what is sent before the program comes to rest leaves together. */
   send(header: Header, payload: Payload): void {
     const { socket } = this;
     const watch = payload.kind === "data" ? undefined : this.#watch;
@@ -59,23 +58,17 @@ export class Connection {
       watch(payload.kind === "success");
     }
     if (socket.destroyed || socket.writableEnded) return;
-    const message = encodeWire({ header, payload });
     // Whoever has asked one thing gets the answer without a detour.
-    const alone = this.inbox.quiet && message.length < copied;
-    if (socket.writableCorked === 0 && !alone) {
+    if (socket.writableCorked === 0 && !this.inbox.quiet) {
       socket.cork();
       process.nextTick(() => socket.uncork());
     }
-    if (message.length < copied) socket.write(encodeFrame(message));
-    else {
-      socket.write(frameHeader(message.length));
-      socket.write(message);
-    }
+    socket.write(encodeMessage({ header, payload }));
   }
 
   /** Sends them in one piece. @returns as `push` does */
   sendAll(header: Header, payloads: readonly Payload[]): boolean {
-    return this.push(Buffer.concat(payloads.map((payload) => encodeFrame(encodeWire({ header, payload })))));
+    return this.push(Buffer.concat(payloads.map((payload) => encodeMessage({ header, payload }))));
   }
 
   /** Sends frames. @returns false where the peer does not read and too much waits for it already */
@@ -179,9 +172,6 @@ export class Connection {
 
 /** The header of a message whose own could not be read. */
 const unknown: Header = { version: 5, sequence: 0n, name: { path: root } };
-
-/** Bytes of a message from which on it costs more to copy it than to write its length apart. */
-const copied: number = 16 * 1024;
 
 /** Milliseconds that a peer has for reading some of its answer, and for closing after it. */
 const lingering = 10_000;

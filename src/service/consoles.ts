@@ -7,9 +7,8 @@
  *
  * @module
  */
-import { encodeFrame } from "../codec/frame.ts";
 import { decodeText } from "../codec/text.ts";
-import { encodeWire } from "../codec/wire.ts";
+import { encodeMessage } from "../codec/wire.ts";
 import type { ConsoleStart } from "../core/command.ts";
 import { Console, type ConsoleLine } from "../core/console.ts";
 import { type Health, parsePattern } from "../core/health.ts";
@@ -192,9 +191,9 @@ export class Consoles {
 function encodeLines(name: Name, lines: readonly ConsoleLine[]): Uint8Array {
   const header = { version: 5, sequence: 0n, name } as const;
   const messages = lines.map(({ time, line }) =>
-    encodeWire({ header, payload: { kind: "data", data: { kind: "console", time, line: decodeText(line) } } }),
+    encodeMessage({ header, payload: { kind: "data", data: { kind: "console", time, line: decodeText(line) } } }),
   );
-  return Buffer.concat(messages.map(encodeFrame));
+  return Buffer.concat(messages);
 }
 
 /** Subscribers of one console (as albatross): each costs a copy of every line. */

@@ -4,9 +4,8 @@
  *
  * @module
  */
-import { encodeFrame } from "../codec/frame.ts";
 import { maxRecord } from "../codec/tls_record.ts";
-import { encodeImageHead, encodeWire, type Header } from "../codec/wire.ts";
+import { encodeImageHead, encodeMessage, type Header } from "../codec/wire.ts";
 import type { Refusal } from "../core/refusal.ts";
 import type { Effect } from "../core/state.ts";
 import type { OutgoingImage } from "../host/image_out.ts";
@@ -102,7 +101,7 @@ async function sendWhole(
 function fullMessage(header: Header): { readonly head: Uint8Array; readonly size: number } {
   const frame = (size: number): Uint8Array => {
     const data = { kind: "block-bytes", bytes: new Uint8Array(size) } as const;
-    return encodeFrame(encodeWire({ header, payload: { kind: "data", data } }));
+    return encodeMessage({ header, payload: { kind: "data", data } });
   };
   const some = maxRecord / 2;
   const size = maxRecord - (frame(some).length - some);

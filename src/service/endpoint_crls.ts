@@ -9,8 +9,7 @@
  *
  * @module
  */
-import { encodeFrame } from "../codec/frame.ts";
-import { encodeWire } from "../codec/wire.ts";
+import { encodeMessage } from "../codec/wire.ts";
 import { linksOf } from "../core/admission.ts";
 import type { Refusal } from "../core/refusal.ts";
 import type { Result } from "../core/result.ts";
@@ -169,7 +168,7 @@ export class EndpointCrls {
     if (!connection.ok) return false;
     const command = { kind: "push-crl", crl, authority } as const;
     const header = { version: 5, sequence: 0n, name: { path: [] } } as const;
-    await connection.value.send(encodeFrame(encodeWire({ header, payload: { kind: "command", command } })));
+    await connection.value.send(encodeMessage({ header, payload: { kind: "command", command } }));
     const answer = await connection.value.messages(patience).next();
     connection.value.close();
     if (answer.done === true || !answer.value.ok) return false;

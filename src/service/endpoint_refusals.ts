@@ -5,8 +5,7 @@
  * @module
  */
 import { createConnection } from "node:net";
-import { encodeFrame } from "../codec/frame.ts";
-import { encodeWire } from "../codec/wire.ts";
+import { encodeMessage } from "../codec/wire.ts";
 import type { AuditEntry } from "../core/audit.ts";
 import type { Name } from "../core/name.ts";
 
@@ -55,7 +54,7 @@ export class Refusals {
 function frameOf(entry: AuditEntry): Uint8Array {
   const header = { version: 5, sequence: 0n, name: entry.name } as const;
   const item = { kind: "entry", number: 0, entry } as const;
-  return encodeFrame(encodeWire({ header, payload: { kind: "data", data: { kind: "audit", item } } }));
+  return encodeMessage({ header, payload: { kind: "data", data: { kind: "audit", item } } });
 }
 
 /** Of one worker, in an interval: strangers can have as many refused as they like. */

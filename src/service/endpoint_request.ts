@@ -3,8 +3,8 @@
  *
  * @module
  */
-import { encodeFrame, frameHeader } from "../codec/frame.ts";
-import { encodeWire, type Header } from "../codec/wire.ts";
+import { frameHeader } from "../codec/frame.ts";
+import { encodeMessage, type Header } from "../codec/wire.ts";
 import type { ChainRequest, Command } from "../core/command.ts";
 import { type Label, type Name, parseLabel } from "../core/name.ts";
 import type { Refusal } from "../core/refusal.ts";
@@ -90,7 +90,7 @@ export function prepareRequest(
   if (refusal !== undefined) return refuse({ kind: "revoked", refusal }, name);
   const { leaf, expires } = authority.value;
   const { request, behind } = moveUpload({ ...authority.value, imageFollows: false });
-  const frame = encodeFrame(encodeWire({ header: addressedTo(name), payload: { kind: "request", request } }));
+  const frame = encodeMessage({ header: addressedTo(name), payload: { kind: "request", request } });
   if (command.kind === "session") {
     return ok({ kind: "session", name, leaf, authority: authority.value, opening: frame });
   }
@@ -100,7 +100,7 @@ export function prepareRequest(
 
 /** What a client is told when its request gets no other answer: framed as the daemon's own replies. */
 export function encodeFailure(name: Name, text: string): Uint8Array {
-  return encodeFrame(encodeWire({ header: addressedTo(name), payload: { kind: "failure", text } }));
+  return encodeMessage({ header: addressedTo(name), payload: { kind: "failure", text } });
 }
 
 function refuse(reason: ChainError, name: Name = { path: [] }): Result<never, Unprepared> {

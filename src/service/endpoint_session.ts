@@ -9,8 +9,7 @@
  */
 
 import { describeDer } from "../codec/describe.ts";
-import { encodeFrame } from "../codec/frame.ts";
-import { decodeWire, encodeWire, type Header } from "../codec/wire.ts";
+import { decodeWire, encodeMessage, type Header } from "../codec/wire.ts";
 import { allowedInLeaf, type Command, subjectOf } from "../core/command.ts";
 import { maxDepth, type Name } from "../core/name.ts";
 import type { Authority } from "../x509/authority.ts";
@@ -34,7 +33,7 @@ export function translate(authority: Authority, frame: Uint8Array): Uint8Array {
   if (reason !== undefined) return refusal(addressed, reason);
   const { command: _, label: __, ...chain } = authority;
   const request = { ...chain, command, imageFollows: false };
-  return encodeFrame(encodeWire({ header: addressed, payload: { kind: "request", request } }));
+  return encodeMessage({ header: addressed, payload: { kind: "request", request } });
 }
 
 /** When the session ends, ms since the Unix epoch: with its path, or before. */
@@ -58,5 +57,5 @@ function refuse(session: Command, command: Command): string | undefined {
 }
 
 function refusal(header: Header, text: string): Uint8Array {
-  return encodeFrame(encodeWire({ header, payload: { kind: "failure", text } }));
+  return encodeMessage({ header, payload: { kind: "failure", text } });
 }
