@@ -8,12 +8,14 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { encodeExtension } from "../src/codec/extension.ts";
 import type { Command } from "../src/core/command.ts";
+import type { Policy } from "../src/core/policy.ts";
 import { type Certificate, parseCertificate } from "../src/x509/certificate.ts";
 import { issueCertificate, type Profile } from "../src/x509/issue.ts";
 import { encodeKey, encodePublicKey, type KeyType, keyOptions } from "../src/x509/keys.ts";
 import { encodeCertificates } from "../src/x509/pem.ts";
 
-interface Holder {
+/** Somebody with a certificate and its key. */
+export interface Holder {
   readonly certificate: Certificate;
   readonly key: KeyObject;
 }
@@ -28,8 +30,12 @@ export class Pki {
     this.type = type;
     this.root = this.#issue("authority", "root");
     this.#server = this.#issue("server", "server", this.root);
-    const policy = { unikernels: 10, cpuids: [0], memory: 1024, block: 2000, bridges: [] };
-    this.alice = this.#issue("authority", "alice", this.root, { kind: "policy-add", policy });
+    this.alice = this.delegate("alice", this.root);
+  }
+
+  /** Somebody to whom `above` delegates. */
+  delegate(name: string, above: Holder): Holder {
+    return this.#issue("authority", name, above, { kind: "policy-add", policy });
   }
 
   /** Writes what a server wants: cacert.pem, server.pem, server.key. @returns their paths */
@@ -46,11 +52,19 @@ export class Pki {
     ];
   }
 
-  /** What somebody presents who is alice and wants that. */
-  present(command: Command, name = "vm"): { readonly cert: string; readonly key: string } {
-    const leaf = this.#issue("client", name, this.alice, command);
+  /**
+   * What somebody presents who wants that.
+   *
+   * @param chain - who he is: his certificate, and those above it
+   */
+  present(
+    command: Command,
+    name = "vm",
+    chain: readonly [Holder, ...Holder[]] = [this.alice],
+  ): { readonly cert: string; readonly key: string } {
+    const leaf = this.#issue("client", name, chain[0], command);
     return {
-      cert: encodeCertificates([leaf, this.alice].map(({ certificate }) => certificate.raw)),
+      cert: encodeCertificates([leaf, ...chain].map(({ certificate }) => certificate.raw)),
       key: encodeKey(leaf.key),
     };
   }
@@ -87,3 +101,5 @@ function generateKey(type: KeyType): KeyObject {
       return generateKeyPairSync("rsa", { modulusLength: options.modulusLength }).privateKey;
   }
 }
+
+const policy: Policy = { unikernels: 10, cpuids: [0], memory: 1024, block: 2000, bridges: [] };

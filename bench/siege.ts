@@ -2,50 +2,62 @@
  * Rude clients by the thousand against a real endpoint and a real daemon, on
  * loopback, while an honest client keeps asking.
  *
- *     npm run siege [-- COUNT]      of each kind; 10,000 at most, and without a number
+ *     rude clients (here) ──▶ endpoint ──▶ daemon ◀── endpoint ◀── an honest client (a process and a delegate of its own)
  *
  * @module
  */
-import { mkdtempSync, readdirSync, rmSync } from "node:fs";
-import { createConnection, type Socket } from "node:net";
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import type { Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type ConnectionOptions, connect, createSecureContext, type TLSSocket } from "node:tls";
+import { type ConnectionOptions, createSecureContext } from "node:tls";
+import { connect } from "../src/client/main.ts";
 import type { Command } from "../src/core/command.ts";
-import { Pki } from "./pki.ts";
+import { encodeKey } from "../src/x509/keys.ts";
+import { encodeCertificates } from "../src/x509/pem.ts";
+import { type Accounts, Honest, type Honesty } from "./honest.ts";
+import { type Holder, Pki } from "./pki.ts";
 import { residentMegabytes, sleep, startOwn, stop } from "./processes.ts";
+import type { Kinds, Rude, Target } from "./siege_sockets.ts";
+import { rawKinds, tlsKinds } from "./siege_strangers.ts";
+import { tenantKinds } from "./siege_tenant.ts";
+
+/** Rude clients without a handshake; with one, which costs some 2 ms of processor time each; with an authority's certificate. */
+export type Part = "raw" | "tls" | "tenant";
+
+/** How many of each kind of a part; a part that is not named is left out. */
+export type Counts = Partial<Readonly<Record<Part, number>>>;
+
+/** Of the endpoint and of the daemon. */
+export interface Held {
+  readonly descriptors: readonly [endpoint: number, daemon: number];
+  readonly megabytes: readonly [endpoint: number, daemon: number];
+}
 
 /** What was seen of one kind of rude clients. */
 export interface Seen {
   readonly kind: string;
   readonly count: number;
   readonly seconds: number;
-  /** Of the honest client meanwhile: its requests, those that failed, and milliseconds of the slowest. */
-  readonly served: number;
-  readonly failed: number;
-  readonly slowest: number;
+  /** Of the honest client meanwhile. */
+  readonly accounts: Accounts;
+  /** When the last one had come. */
+  readonly held: Held;
 }
 
 export interface Siege {
+  /** First, what it is like without any. */
   readonly seen: readonly Seen[];
-  /** The endpoint's descriptors and MB, before the first and after the last. */
-  readonly descriptors: readonly [number, number];
-  readonly megabytes: readonly [number, number];
+  /** Before the first client of any kind, and when all had left. */
+  readonly before: Held;
+  readonly after: Held;
 }
 
-interface Target {
-  readonly port: number;
-  /** What anybody presents who asks for that. */
-  readonly asking: (command: Command) => ConnectionOptions;
-}
-
-/** One rude client; resolves when its part is done, and leaves what it holds to be ended later. */
-type Rude = (target: Target, from: string, held: Set<Socket>) => Promise<void>;
-
-/** How many of each kind: of those without a handshake, and of the others, which cost some 2 ms of processor time each. */
-export interface Counts {
-  readonly raw: number;
-  readonly tls: number;
+interface Place {
+  readonly target: Target;
+  readonly honesty: Honesty;
+  /** The endpoint's and the daemon's. */
+  readonly pids: readonly [number, number];
 }
 
 /**
@@ -59,13 +71,13 @@ export async function besiege(
 ): Promise<Siege> {
   const folder = mkdtempSync(join(tmpdir(), "fulmar-siege-"));
   const pki = new Pki("ed25519");
+  const dbdir = join(folder, "db");
+  prepareTender(dbdir);
   const words = ["--tmpdir", folder];
-  const daemon = await startOwn(
-    `${programs}/fulmard.js`,
-    [...words, "--dbdir", join(folder, "db"), "--no-cage"],
-    /serving/,
-  );
+  const daemonWords = ["--dbdir", dbdir, "--no-cage", "--tenders", "spt", "--grace", "1"];
+  const daemon = await startOwn(`${programs}/fulmard.js`, [...words, ...daemonWords], /serving/);
   try {
+    await settleMallory(folder, join(import.meta.dirname, "..", programs, "../../guest/hello.spt"));
     const ip = ["--ip", "127.0.0.1", "--port", "0", "--allow-root", "-q"];
     const endpoint = await startOwn(
       `${programs}/fulmar-endpoint.js`,
@@ -73,7 +85,10 @@ export async function besiege(
       /port (\d+)/,
     );
     try {
-      return await attack(counts, targetOf(pki, Number(endpoint.match[1])), endpoint.child.pid ?? 0, tell);
+      const port = Number(endpoint.match[1]);
+      const pids = [endpoint.child.pid ?? 0, daemon.child.pid ?? 0] as const;
+      const place = { target: targetOf(pki, port), honesty: honestyOf(pki, port), pids };
+      return await attack(counts, place, programs, tell);
     } finally {
       await stop(endpoint.child);
     }
@@ -83,186 +98,141 @@ export async function besiege(
   }
 }
 
+/** A double, below which every unikernel prints the same. */
+function prepareTender(dbdir: string): void {
+  mkdirSync(dbdir, { mode: 0o711 });
+  const file = join(dbdir, "solo5-spt");
+  writeFileSync(file, tender);
+  chmodSync(file, 0o755);
+}
+
+/** What mallory has before. */
+async function settleMallory(folder: string, image: string): Promise<void> {
+  const client = await connect({ tmpdir: folder });
+  await client.addPolicy("mallory", { unikernels: 10, cpuids: [0], memory: 1024, block: 2000 });
+  await client.create("mallory:vm", { image, memory: 32 });
+  await client.blocks.create("mallory:data", 64);
+  await client.close();
+}
+
 function targetOf(pki: Pki, port: number): Target {
+  const mallory = pki.delegate("mallory", pki.root);
+  const present = (command: Command, label: string, chain: readonly [Holder, ...Holder[]]): ConnectionOptions => ({
+    secureContext: createSecureContext({ ...pki.present(command, label, chain), ca: [] }),
+    rejectUnauthorized: false,
+  });
   const known = new Map<string, ConnectionOptions>();
-  const asking = (command: Command): ConnectionOptions => {
-    const options = known.get(command.kind) ?? {
-      secureContext: createSecureContext({ ...pki.present(command, "x"), ca: [] }),
-      rejectUnauthorized: false,
-    };
-    known.set(command.kind, options);
+  const asking = (command: Command, label = "vm"): ConnectionOptions => {
+    const key = `${command.kind} ${label}`;
+    const options = known.get(key) ?? present(command, label, [mallory]);
+    known.set(key, options);
     return options;
   };
-  return { port, asking };
+  let delegates = 0;
+  const delegated = (command: Command): ConnectionOptions => {
+    delegates += 1;
+    return present(command, "vm", [pki.delegate(`delegate${delegates}`, mallory), mallory]);
+  };
+  return { port, asking, delegated };
 }
 
-async function attack({ raw, tls }: Counts, target: Target, pid: number, tell: (seen: Seen) => void): Promise<Siege> {
-  await honest(target);
-  const before = [descriptorsOf(pid), residentMegabytes([pid])] as const;
-  const seen: Seen[] = [];
-  const all = [[raw, rawKinds] as const, [tls, tlsKinds] as const];
-  for (const [count, kinds] of all) {
-    for (const [kind, rude] of Object.entries(kinds)) {
-      const one = await waves(kind, count, rude, target);
-      seen.push(one);
-      tell(one);
-    }
-  }
-  for (let tries = 0; tries < patience && descriptorsOf(pid) > before[0]; tries++) await sleep(100);
+function honestyOf(pki: Pki, port: number): Honesty {
+  const { alice, root } = pki;
   return {
-    seen,
-    descriptors: [before[0], descriptorsOf(pid)],
-    megabytes: [before[1], residentMegabytes([pid])],
+    port,
+    ask: pki.present({ kind: "policy-info" }),
+    ca: encodeCertificates([alice.certificate.raw]),
+    caKey: encodeKey(alice.key),
+    serverCa: encodeCertificates([root.certificate.raw]),
   };
 }
 
-/** So many of a kind, some at once; the honest client asks until all are done. */
-async function waves(kind: string, count: number, rude: Rude, target: Target): Promise<Seen> {
+async function attack(
+  counts: Counts,
+  { target, honesty, pids }: Place,
+  programs: string,
+  tell: (seen: Seen) => void,
+): Promise<Siege> {
+  const before = heldBy(pids);
+  const honest = await Honest.start(`${programs}/../bench`, honesty);
+  const seen: Seen[] = [];
+  const see = async (kind: string, count: number, rude: Rude): Promise<void> => {
+    const one = await waves(kind, count, rude, target, honest, pids);
+    seen.push(one);
+    tell(one);
+  };
+  try {
+    await see("nobody", 1, () => sleep(alone));
+    for (const part of ["raw", "tls", "tenant"] as const) {
+      const count = counts[part] ?? 0;
+      if (count > 0) for (const [kind, rude] of Object.entries(parts[part])) await see(kind, count, rude);
+    }
+  } finally {
+    await honest.stop();
+  }
+  return { seen, before, after: await restOf(pids, before) };
+}
+
+/** So many of a kind, some at once. */
+async function waves(
+  kind: string,
+  count: number,
+  rude: Rude,
+  target: Target,
+  honest: Honest,
+  pids: Place["pids"],
+): Promise<Seen> {
   const begun = performance.now();
   const held = new Set<Socket>();
-  let left = count;
-  let over = false;
-  const asked = askOnAndOn(target, () => over);
+  let come = 0;
   const one = async (_: unknown, worker: number): Promise<void> => {
-    while (left > 0) {
-      left -= 1;
-      await rude(target, `127.0.${1 + (worker % addresses)}.1`, held);
+    while (come < count) {
+      come += 1;
+      await rude(target, `127.0.${1 + (worker % addresses)}.1`, held, come);
     }
   };
+  await honest.account();
   await Promise.all(Array.from({ length: atOnce }, one));
-  over = true;
-  const latencies = await asked;
+  const holds = heldBy(pids);
+  const accounts = await honest.account();
   for (const socket of held) socket.destroy();
-  const served = latencies.filter((latency) => latency !== undefined);
+  return { kind, count, seconds: (performance.now() - begun) / 1000, accounts, held: holds };
+}
+
+/** When all have gone: what lingers does so for ten seconds. */
+async function restOf(pids: Place["pids"], before: Held): Promise<Held> {
+  for (let tries = 0; tries < patience; tries++) {
+    await sleep(100);
+    const { descriptors } = heldBy(pids);
+    if (descriptors.every((count, at) => count <= (before.descriptors[at] ?? 0))) break;
+  }
+  return heldBy(pids);
+}
+
+function heldBy([endpoint, daemon]: Place["pids"]): Held {
   return {
-    ...{ kind, count, seconds: (performance.now() - begun) / 1000 },
-    ...{ served: served.length, failed: latencies.length - served.length, slowest: Math.max(0, ...served) },
+    descriptors: [descriptorsOf(endpoint), descriptorsOf(daemon)],
+    megabytes: [residentMegabytes([endpoint]), residentMegabytes([daemon])],
   };
-}
-
-/** Milliseconds of each answer; undefined where there was none. */
-async function askOnAndOn(target: Target, over: () => boolean): Promise<readonly (number | undefined)[]> {
-  const latencies: (number | undefined)[] = [];
-  do {
-    const before = performance.now();
-    latencies.push((await honest(target)) ? performance.now() - before : undefined);
-    await sleep(20);
-  } while (!over());
-  return latencies;
-}
-
-/** @returns whether there was an answer */
-function honest({ port, asking }: Target): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect({ port, host: "127.0.0.1", ...asking({ kind: "policy-info" }) });
-    let bytes = 0;
-    socket.on("data", (piece: Buffer) => {
-      bytes += piece.length;
-    });
-    socket.on("error", () => undefined).on("close", () => resolve(bytes > 0));
-    socket.setTimeout(answerLimit, () => socket.destroy());
-  });
-}
-
-const rawKinds: Readonly<Record<string, Rude>> = {
-  "silent from the start": async (target, from, held) => hold(await open(target, from), held),
-  "half a ClientHello, then a byte now and then": async (target, from, held) => {
-    const socket = await open(target, from);
-    socket.write(Buffer.from("1603010200010001fc0303", "hex"));
-    const drip = setInterval(() => socket.write("\0"), 500);
-    socket.once("close", () => clearInterval(drip));
-    hold(socket, held);
-  },
-  "reset at once": async (target, from) => void (await open(target, from)).resetAndDestroy(),
-  "half-closed": async (target, from, held) => {
-    const socket = await open(target, from);
-    socket.end();
-    hold(socket, held);
-  },
-  garbage: async (target, from) => {
-    const socket = await open(target, from);
-    await ended(socket.resume(), () => socket.write(Buffer.alloc(16_384, "GET / HTTP/1.0\r\n")));
-  },
-};
-
-const tlsKinds: Readonly<Record<string, Rude>> = {
-  "no certificate": async (target, from) => {
-    const socket = shake(target, from, { rejectUnauthorized: false, ca: [] });
-    await ended(socket.resume());
-  },
-  "resuming what was never there": async (target, from) => {
-    const socket = shake(target, from, { ...target.asking({ kind: "policy-info" }), session: Buffer.alloc(200, 1) });
-    await ended(socket.resume());
-  },
-  "never reading": async (target, from, held) => {
-    const socket = shake(target, from, target.asking({ kind: "unikernel-info", form: "current" }));
-    await secured(socket.pause());
-    hold(socket, held);
-  },
-  "an upload that never comes": async (target, from, held) => {
-    const socket = shake(target, from, target.asking({ kind: "block-set", compressed: false }));
-    await secured(socket);
-    hold(socket, held);
-  },
-  "a session in which nothing is asked": async (target, from, held) => {
-    const socket = shake(target, from, target.asking({ kind: "session" }));
-    await secured(socket);
-    hold(socket, held);
-  },
-};
-
-function open({ port }: Target, localAddress: string): Promise<Socket> {
-  return new Promise((resolve) => {
-    const socket = createConnection({ port, host: "127.0.0.1", localAddress, allowHalfOpen: true });
-    socket.on("error", () => undefined);
-    socket.once("connect", () => resolve(socket)).once("close", () => resolve(socket));
-  });
-}
-
-function shake(target: Target, localAddress: string, options: ConnectionOptions): TLSSocket {
-  const raw = createConnection({ port: target.port, host: "127.0.0.1", localAddress });
-  raw.on("error", () => undefined);
-  const socket = connect({ socket: raw, ...options });
-  raw.once("close", () => socket.destroy());
-  return socket.on("error", () => undefined);
-}
-
-/** What is held is let go, the oldest first, before there is more of it than this process may have open. */
-function hold(socket: Socket, held: Set<Socket>): void {
-  if (socket.destroyed) return;
-  held.add(socket);
-  socket.once("close", () => held.delete(socket));
-  const [oldest] = held;
-  if (held.size > mostHeld) oldest?.destroy();
-}
-
-function secured(socket: TLSSocket): Promise<void> {
-  return new Promise((resolve) => {
-    socket.once("secureConnect", () => resolve()).once("close", () => resolve());
-  });
-}
-
-function ended(socket: Socket, first: () => void = () => undefined): Promise<void> {
-  return new Promise((resolve) => {
-    if (socket.destroyed) return resolve();
-    socket.once("close", () => resolve());
-    socket.once("end", () => socket.destroy());
-    socket.setTimeout(answerLimit, () => socket.destroy());
-    first();
-  });
 }
 
 function descriptorsOf(pid: number): number {
   return readdirSync(`/proc/${pid}/fd`).length;
 }
 
-/** Rude clients at once, and the addresses that they come from; more connections are held than the endpoint has. */
+export const parts: Readonly<Record<Part, Kinds>> = { raw: rawKinds, tls: tlsKinds, tenant: tenantKinds };
+
+/** Rude clients at once, and the addresses that they come from. */
 const atOnce = 100;
 const addresses = 50;
-const mostHeld = 3000;
 
-/** Milliseconds. */
-const answerLimit = 20_000;
+/** Milliseconds that the honest client is alone. */
+const alone = 3000;
 
-/** Tenths of a second for the endpoint to let go: what lingers does so for ten seconds. */
+/** Tenths of a second. */
 const patience = 300;
+
+const tender = `#!/bin/sh
+if [ "$1" = --version ]; then echo "double of solo5-spt"; echo "ABI version 2"; exit 0; fi
+while :; do echo "a line of some forty characters, no more."; sleep 0.05; done
+`;

@@ -36,6 +36,7 @@ export type EndpointLimit =
   | "large-requests"
   | "frame"
   | "unanswered"
+  | "unanswered-per-delegate"
   | "unasked";
 
 export type DaemonLimit =
@@ -149,6 +150,11 @@ export const endpointLimits: Readonly<Record<EndpointLimit, Limit>> = {
     ...{ usual: 32, unit: "", least: 1, most: 1000 },
     about: "commands of one session that are not answered; the next is read when one is",
     reason: "enough to keep the daemon busy, few for what else the endpoint has to do",
+  },
+  "unanswered-per-delegate": {
+    ...{ usual: 256, unit: "", least: 1, most: 1_000_000 },
+    about: "those of all sessions of one delegate, which take turns",
+    reason: "what is passed on in some milliseconds, after which others are looked after",
   },
   unasked: {
     ...{ usual: 65_536, unit: "bytes", least: 1024, most: 1_073_741_824 },

@@ -15,6 +15,7 @@ import { Connection, type Presented, type TlsClient } from "./tls_connection.ts"
 import { prepareContexts, type TlsContexts } from "./tls_contexts.ts";
 import { Admission, isLoopback, type TlsLimits, tlsLimits } from "./tls_limits.ts";
 import type { SelfTestError } from "./tls_self_test.ts";
+import { Shares } from "./tls_share.ts";
 import { type CredentialsError, errorCode, startHandshake } from "./tls_socket.ts";
 
 export interface TlsOptions {
@@ -76,6 +77,7 @@ class Listener {
   readonly #contexts: TlsContexts;
   readonly #serve: Serve;
   readonly #admission: Admission;
+  readonly #shares: Shares;
   readonly #server: Server;
   readonly #connections: Set<Connection> = new Set();
   #toldOfSize = Number.NEGATIVE_INFINITY;
@@ -86,6 +88,7 @@ class Listener {
     this.#contexts = contexts;
     this.#serve = serve;
     this.#admission = new Admission(this.#limits, () => performance.now());
+    this.#shares = new Shares(limits.unansweredPerDelegate);
     // A client that has sent all may still wait for its reply.
     this.#server = createServer({ allowHalfOpen: true, keepAlive: true, keepAliveInitialDelay: 60_000 }, (raw) =>
       this.#accept(raw),
@@ -154,7 +157,7 @@ class Listener {
       startHandshake(raw, context, this.#limits.certificates, onError),
       address,
       place,
-      this.#limits,
+      { limits: this.#limits, shares: this.#shares },
     );
     this.#connections.add(connection);
     connection.socket.once("close", () => this.#connections.delete(connection));

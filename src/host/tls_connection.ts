@@ -8,6 +8,7 @@ import type { TLSSocket } from "node:tls";
 import type { Place, TlsLimits } from "./tls_limits.ts";
 import { type Forwarded, type Forwarding, forward } from "./tls_relay.ts";
 import { type Conversation, converse, type SessionResult } from "./tls_session.ts";
+import type { Shares } from "./tls_share.ts";
 import type { Handshake } from "./tls_socket.ts";
 
 /** A client whose handshake is done. */
@@ -32,17 +33,25 @@ export class Connection implements TlsClient {
   readonly #readPresented: Handshake["readPresented"];
   readonly #place: Place;
   readonly #limits: TlsLimits;
+  readonly #shares: Shares;
+  #delegate = "";
   readonly #timer: NodeJS.Timeout;
   pending = true;
   /** While `secure` is told OpenSSL has still something of its own to send, and takes no end. */
   #settling = false;
 
-  constructor({ socket, readPresented }: Handshake, address: string, place: Place, limits: TlsLimits) {
+  constructor(
+    { socket, readPresented }: Handshake,
+    address: string,
+    place: Place,
+    { limits, shares }: { readonly limits: TlsLimits; readonly shares: Shares },
+  ) {
     this.socket = socket;
     this.#readPresented = readPresented;
     this.address = address;
     this.#place = place;
     this.#limits = limits;
+    this.#shares = shares;
     this.#timer = setTimeout(() => this.destroy(), limits.handshake);
     // Half-open connections are for those that have been heard out.
     socket.once("end", () => (this.pending ? this.destroy() : undefined));
@@ -69,6 +78,7 @@ export class Connection implements TlsClient {
   }
 
   belong(delegate: string): void {
+    this.#delegate = delegate;
     this.#place.belong(delegate);
   }
 
@@ -81,7 +91,7 @@ export class Connection implements TlsClient {
 
   converse(conversation: Conversation): Promise<SessionResult> {
     this.#place.clear();
-    const result = converse(this.socket, conversation, this.#limits);
+    const result = converse(this.socket, conversation, this.#limits, this.#shares.of(this.#delegate));
     this.#watch();
     return result;
   }

@@ -29,8 +29,9 @@ export interface TlsLimits {
   readonly heavy: number;
   /** Bytes of one command of a session. */
   readonly frame: number;
-  /** Commands of one session that are not answered. */
+  /** Commands of one session that are not answered, and of all sessions of one delegate. */
   readonly unanswered: number;
+  readonly unansweredPerDelegate: number;
   /** That a connection may stay after our last word, for the client to read it. */
   readonly linger: number;
   /** Without a byte while a client's upload or the reply is under way. */
@@ -58,6 +59,7 @@ export function tlsLimitsOf(limits: EndpointLimits): TlsLimits {
     heavy: limits["large-requests"],
     frame: limits.frame,
     unanswered: limits.unanswered,
+    unansweredPerDelegate: limits["unanswered-per-delegate"],
     linger: limits.linger * 1000,
     stalled: limits.stalled * 1000,
     reply: limits.reply * 1000,

@@ -9,6 +9,7 @@ import type { TLSSocket } from "node:tls";
 import { FrameReader, HeaderReader } from "../codec/frame.ts";
 import type { TlsLimits } from "./tls_limits.ts";
 import { timeLeft } from "./tls_relay.ts";
+import type { Share } from "./tls_share.ts";
 import { errorCode } from "./tls_socket.ts";
 
 export interface Conversation {
@@ -42,9 +43,18 @@ export interface SessionResult {
 
 type Limits = Pick<TlsLimits, "idle" | "frame" | "unanswered">;
 
-/** Joins the two until one is done. The daemon's side is closed then, the client's is left to the caller. */
-export function converse(client: TLSSocket, conversation: Conversation, limits: Limits): Promise<SessionResult> {
-  return new Promise((resolve) => new Session(client, conversation, limits, resolve).start());
+/**
+ * Joins the two until one is done. The daemon's side is closed then, the client's is left to the caller.
+ *
+ * @param share - what it shares with its delegate's other sessions
+ */
+export function converse(
+  client: TLSSocket,
+  conversation: Conversation,
+  limits: Limits,
+  share: Share,
+): Promise<SessionResult> {
+  return new Promise((resolve) => new Session(client, conversation, { ...limits, share }, resolve).start());
 }
 
 class Session {
@@ -53,6 +63,7 @@ class Session {
   readonly #resolve: (result: SessionResult) => void;
   readonly #frames: FrameReader;
   readonly #unanswered: number;
+  readonly #share: Share;
   readonly #daemon: Socket;
   readonly #messages = new MessageEdge();
   readonly #expiry: NodeJS.Timeout;
@@ -68,11 +79,16 @@ class Session {
   #answered = false;
   #over = false;
 
-  constructor(client: TLSSocket, conversation: Conversation, limits: Limits, resolve: (result: SessionResult) => void) {
-    const { idle, frame, unanswered } = limits;
+  constructor(
+    client: TLSSocket,
+    conversation: Conversation,
+    { idle, frame, unanswered, share }: Limits & { readonly share: Share },
+    resolve: (result: SessionResult) => void,
+  ) {
     this.#client = client;
     this.#frames = new FrameReader(frame);
     this.#unanswered = unanswered;
+    this.#share = share;
     this.#conversation = conversation;
     this.#resolve = resolve;
     this.#daemon = createConnection({ path: conversation.path });
@@ -106,8 +122,8 @@ class Session {
   }
 
   /** Passes on as much as is answered in its time: the client is read no faster, whatever its commands are. */
-  #pass(): void {
-    const [client, daemon] = [this.#client, this.#daemon];
+  readonly #pass = (): void => {
+    const daemon = this.#daemon;
     daemon.cork();
     while (this.#last === undefined && this.#piece.length > 0 && this.#mayPass()) {
       const taken = this.#frames.take(this.#piece);
@@ -119,15 +135,27 @@ class Session {
       this.#piece = taken.value.rest;
       if (taken.value.frame === undefined) continue;
       this.#commands += 1;
+      this.#share.take();
       daemon.write(this.#conversation.translate(taken.value.frame));
     }
     daemon.uncork();
     if (this.#heardOut && this.#piece.length === 0) this.#stop({ kind: "client-gone" });
-    if (this.#last !== undefined || this.#mayPass()) client.resume();
-    else client.pause();
+    this.#pace();
+  };
+
+  /** Whether the client is read on. */
+  #pace(): void {
+    const waits = this.#piece.length > 0 && this.#share.left <= 0;
+    if (this.#last === undefined && waits) this.#share.wait(this.#pass);
+    if (this.#last !== undefined || (this.#mayBeAsked() && !waits)) this.#client.resume();
+    else this.#client.pause();
   }
 
   #mayPass(): boolean {
+    return this.#mayBeAsked() && this.#share.left > 0;
+  }
+
+  #mayBeAsked(): boolean {
     return !this.#daemon.writableNeedDrain && this.#commands < this.#answers + this.#unanswered;
   }
 
@@ -135,8 +163,10 @@ class Session {
     if (this.#over) return;
     this.#idle.refresh();
     this.#answered = true;
-    this.#answers = Math.min(this.#commands, this.#answers + this.#messages.push(piece));
+    const answers = Math.min(this.#commands - this.#answers, this.#messages.push(piece));
+    this.#answers += answers;
     if (!this.#client.write(piece)) this.#daemon.pause();
+    this.#share.give(answers);
     this.#pass();
     this.#endAnswered();
   }
@@ -160,6 +190,8 @@ class Session {
     this.#last = end;
     clearTimeout(this.#idle);
     clearTimeout(this.#expiry);
+    this.#share.leave(this.#pass);
+    this.#share.give(this.#commands - this.#answers);
     this.#daemon.destroy();
     this.#resolve({ end, commands: this.#commands, between: this.#messages.between });
   }

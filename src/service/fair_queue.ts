@@ -3,6 +3,10 @@
  * many under way at once and begins so many in a second, and where several wait,
  * each begins one before any begins a second one.
  *
+ * Most requests are done before anything else runs, and so would all be that
+ * have come. They are carried out in passes of a few milliseconds, between which
+ * whatever else there is to do is done: who comes meanwhile is in the next pass.
+ *
  * Whoever waits is not read further, which holds his client back.
  *
  * @module
@@ -24,7 +28,11 @@ export class FairQueue {
   readonly #lines: Map<string, Line> = new Map();
   /** Those in which somebody waits, who is next first. */
   readonly #inTurn: Set<Line> = new Set();
-  #woken = false;
+  /** When the pass is over that is under way: ms. */
+  #passEnds = 0;
+  /** The next pass; where only rates hold anybody back, it has a time. */
+  #next: NodeJS.Immediate | undefined;
+  #later: NodeJS.Timeout | undefined;
 
   /** @param now - milliseconds of a clock that never goes back */
   constructor(limits: Pick<DaemonLimits, "requests" | "waiting" | "rate">, now: () => number) {
@@ -34,15 +42,19 @@ export class FairQueue {
 
   /** Resolves when it is one's turn, to what ends it, to be called once; undefined where too many wait already. */
   async take(key: string): Promise<(() => void) | undefined> {
-    const line = this.#lines.get(key) ?? { running: 0, allowed: this.#limits.rate, since: this.#now(), waiting: [] };
+    const { requests, waiting, rate } = this.#limits;
+    const line = this.#lines.get(key) ?? { running: 0, allowed: rate, since: this.#now(), waiting: [] };
     this.#lines.set(key, line);
-    if (this.#inTurn.size > 0 || !this.#mayBegin(line)) {
-      if (line.waiting.length >= this.#limits.waiting) return undefined;
+    const free = this.#mayBegin(line);
+    if (free && this.#isAlone(line) && this.#inPass()) begin(line);
+    else {
+      // Who waits for others' turns alone is refused none of what he may have under way.
+      if (line.waiting.length >= (free ? requests + waiting : waiting)) return undefined;
       await new Promise<void>((go) => this.#wait(line, go));
-    } else begin(line);
+    }
     return () => {
       line.running -= 1;
-      this.#wake();
+      if (this.#inTurn.size > 0) this.#goOn();
     };
   }
 
@@ -52,30 +64,71 @@ export class FairQueue {
     this.#wake();
   }
 
-  #wake(delay = 0): void {
-    if (this.#woken || this.#inTurn.size === 0) return;
-    this.#woken = true;
-    const round = (): void => {
-      this.#woken = false;
-      this.#round();
-    };
-    if (delay === 0) setImmediate(round);
-    else setTimeout(round, delay);
+  /**
+   * Whether no other delegate waits: then whoever had a turn has the next one too, if he asks for it before the pass is
+   * over, so that what came together is answered together.
+   */
+  #isAlone(line: Line): boolean {
+    return this.#inTurn.size === 0 || (this.#inTurn.size === 1 && this.#inTurn.has(line));
   }
 
-  /** One of each line that may begin one. */
-  #round(): void {
-    let delay = Number.POSITIVE_INFINITY;
-    for (const line of [...this.#inTurn]) {
-      if (this.#mayBegin(line)) {
-        begin(line);
-        line.waiting.shift()?.();
-        if (line.waiting.length === 0) this.#inTurn.delete(line);
-        delay = 0;
-      } else if (line.running < this.#limits.requests) delay = Math.min(delay, Math.ceil(1000 / this.#limits.rate));
+  /** The first request opens the pass. */
+  #inPass(): boolean {
+    const now = this.#now();
+    if (this.#next === undefined) {
+      this.#passEnds = now + pass;
+      this.#wake();
     }
+    return now < this.#passEnds;
+  }
+
+  #wake(): void {
+    this.#next ??= setImmediate(() => {
+      this.#next = undefined;
+      this.#pass();
+    });
+  }
+
+  /** One of each line that may begin one; what ends within the pass makes way for further ones. */
+  #pass(): void {
+    if (this.#inTurn.size === 0) return;
+    this.#passEnds = this.#now() + pass;
+    let begun = false;
+    for (let left = this.#inTurn.size; left > 0; left--) begun = this.#beginNext() || begun;
+    if (begun) this.#wake();
+    else if ([...this.#inTurn].some(({ running }) => running < this.#limits.requests)) this.#wakeLater();
     // Otherwise the end of a running one wakes us.
-    if (delay < Number.POSITIVE_INFINITY) this.#wake(delay);
+  }
+
+  #wakeLater(): void {
+    this.#later ??= setTimeout(
+      () => {
+        this.#later = undefined;
+        this.#wake();
+      },
+      Math.ceil(1000 / this.#limits.rate),
+    );
+  }
+
+  /** Behind what the one that has ended asks next, if that has come. */
+  #goOn(): void {
+    process.nextTick(() => {
+      if (this.#now() < this.#passEnds) this.#beginNext();
+      else this.#wake();
+    });
+  }
+
+  /** One of the first line that may begin one, which is the last then. @returns whether there was one */
+  #beginNext(): boolean {
+    for (const line of this.#inTurn) {
+      if (!this.#mayBegin(line)) continue;
+      this.#inTurn.delete(line);
+      begin(line);
+      line.waiting.shift()?.();
+      if (line.waiting.length > 0) this.#inTurn.add(line);
+      return true;
+    }
+    return false;
   }
 
   #mayBegin(line: Line): boolean {
@@ -91,3 +144,6 @@ function begin(line: Line): void {
   line.running += 1;
   line.allowed -= 1;
 }
+
+/** Milliseconds of a pass: some dozens of requests, or one that is large. */
+const pass = 2;

@@ -57,3 +57,47 @@ test("FairQueue begins no more in a second than the rate, and loses none", async
   now = 2000;
   await until(() => order.length === 25, "the rest");
 });
+
+test("FairQueue lets others in between requests that are done as soon as they begin", async () => {
+  let now = 0;
+  const queue = new FairQueue(wide, () => now);
+  let done = 0;
+  const ask = async (): Promise<void> => {
+    for (let left = 25; left > 0; left--) {
+      const end = await queue.take("eve");
+      now += 1;
+      done += 1;
+      end?.();
+    }
+  };
+  const eves = Promise.all([ask(), ask(), ask(), ask()]);
+  await new Promise((resolve) => setImmediate(resolve));
+  const before = done;
+  expect(before).toBeLessThan(10);
+  const end = await queue.take("bob");
+  expect(done - before).toBeLessThan(10);
+  end?.();
+  await eves;
+  expect(done).toBe(100);
+});
+
+test("FairQueue keeps nobody waiting for another one's rate", async () => {
+  const queue = new FairQueue({ ...wide, rate: 1 }, () => 0);
+  const order: string[] = [];
+  for (const key of ["eve", "eve", "bob"]) {
+    asking(queue, key, order);
+    for (let turns = 0; turns < 10; turns++) await new Promise((resolve) => setImmediate(resolve));
+  }
+  expect(order).toEqual(["eve", "bob"]);
+});
+
+test("FairQueue refuses nobody who waits for another one's turn alone", async () => {
+  let now = 0;
+  const queue = new FairQueue({ requests: 2, waiting: 0, rate: 100 }, () => now);
+  const order: string[] = [];
+  asking(queue, "eve", order);
+  now += 5;
+  for (const key of ["bob", "bob", "bob"]) asking(queue, key, order);
+  await until(() => order.length === 4, "an answer each");
+  expect(order.toSorted((a, b) => a.localeCompare(b))).toEqual(["bob", "bob", "bob refused", "eve"]);
+});
