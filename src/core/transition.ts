@@ -148,24 +148,19 @@ export function replies(clients: readonly ClientId[], reply: Reply): readonly Ef
   return clients.map((client) => ({ kind: "reply", client, reply }));
 }
 
-/** What settings take of the policies. */
-function demandOf({ memory, cpuids, bridges, blocks }: Settings): Demand {
-  return { memory, cpuids, bridges, blocks };
-}
-
 /** What is reserved for what is still to be prepared: only the image tells which tender it needs, so with the largest. */
 export function expectedOf({ overheads }: State, settings: Settings): Demand {
-  const demand = demandOf(settings);
-  return overheads === undefined ? demand : withMemory(demand, Math.max(0, ...Object.values(overheads)));
+  return overheads === undefined ? settings : withMemory(settings, Math.max(0, ...Object.values(overheads)));
 }
 
 /** What an incarnation takes, its tender's own included where that is charged. */
 export function chargeOf({ overheads }: State, { config, tender }: Incarnation): Demand {
-  return withMemory(demandOf(config), overheads?.[tender.kind] ?? 0);
+  return withMemory(config, overheads?.[tender.kind] ?? 0);
 }
 
-function withMemory(demand: Demand, more: number): Demand {
-  return more === 0 ? demand : { ...demand, memory: demand.memory + more };
+function withMemory(settings: Settings, more: number): Demand {
+  const { memory, cpuids, bridges, blocks } = settings;
+  return more === 0 ? settings : { memory: memory + more, cpuids, bridges, blocks };
 }
 
 /** What one unikernel must be charged with while another is prepared to replace it. */

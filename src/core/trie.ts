@@ -17,7 +17,7 @@ import type { Policy } from "./policy.ts";
 import type { CertificateId } from "./revocation.ts";
 import type { BlockAttachment, BridgeAttachment } from "./unikernel.ts";
 
-/** What a unikernel takes of the policies above it: its settings' own lists, as every one that there is has this. */
+/** What a unikernel takes of the policies above it: mostly its settings as they are, so that nothing is kept twice. */
 export interface Demand {
   /** MB. */
   readonly memory: number;
