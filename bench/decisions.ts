@@ -34,11 +34,16 @@ export function measureDecisions(sizes: readonly number[]): readonly Figure[] {
     const name: Name = { path: [label("tenant0"), label("team7")], label: label("another") };
     const stranger: Name = { ...name, path: [label("tenant0"), label("newcomers")] };
     const big: Command = { ...create, config: { ...config, memory: 1_000_000 } };
-    const measure = (bench: string, event: Event): Figure => figure(bench, size, () => step(state, event));
+    const measure = (bench: string, ...events: readonly Event[]): Figure => figure(bench, size, state, events);
+    // Far apart from one to the next, so that hardly any finds what it needs in the processor's caches.
+    const everywhere = Array.from({ length: perRound }, (_, index) =>
+      request({ ...name, path: pathOf((index * 7919) % size) }, create),
+    );
     // What setting up left behind is nobody's request.
     collectGarbage();
     return [
       measure("create, accepted", request(name, create)),
+      measure("create, accepted, anywhere", ...everywhere),
       measure("create, refused", request(name, big)),
       measure("create, below a new delegation", request(stranger, create)),
       measure("info of one", request(name, { kind: "unikernel-info", form: "current" })),
@@ -57,7 +62,7 @@ function crowded(size: number): State {
   const host: Policy = { ...policy, unikernels: unlimited, memory: unlimited };
   const paths = new Map<string, Path>();
   const unikernels = Array.from({ length: size }, (_, index) => {
-    const path = [label(`tenant${Math.floor(index / 100)}`), label(`team${Math.floor(index / 10)}`)];
+    const path = pathOf(index);
     paths.set(path.join(":"), path);
     const digest = sha256(`image of ${path[0]}`);
     return { name: { path, label: label(`vm${index}`) }, record: { config, digest } };
@@ -71,10 +76,15 @@ function crowded(size: number): State {
   return boot(host, { policies, unikernels, past: [], blocks: [] }).state;
 }
 
-function figure(bench: string, size: number, work: () => void): Figure {
+/** Where a unikernel is. */
+function pathOf(index: number): Path {
+  return [label(`tenant${Math.floor(index / 100)}`), label(`team${Math.floor(index / 10)}`)];
+}
+
+function figure(bench: string, size: number, state: State, events: readonly Event[]): Figure {
   const rounds = Array.from({ length: roundCount }, () => {
     const before = process.cpuUsage();
-    for (let index = 0; index < perRound; index++) work();
+    for (let done = 0; done < perRound; done += events.length) for (const event of events) step(state, event);
     const { user, system } = process.cpuUsage(before);
     return (user + system) / perRound;
   });

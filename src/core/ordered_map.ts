@@ -34,11 +34,20 @@ export function lookup<K extends string, V>(map: OrderedMap<K, V>, key: K): V | 
 
 /** The map with `key` meaning `value`, whether or not it was there. */
 export function insert<K extends string, V>(map: OrderedMap<K, V>, key: K, value: V): Entry<K, V> {
-  if (map === undefined) return entry(undefined, key, value, undefined);
-  if (key === map.key) return entry(map.left, key, value, map.right);
-  return key < map.key
-    ? balance(insert(map.left, key, value), map, map.right)
-    : balance(map.left, map, insert(map.right, key, value));
+  if (map === undefined) return { key, value, left: undefined, right: undefined, height: 1 };
+  const { left, right, height } = map;
+  if (key === map.key) return { key, value, left, right, height };
+  if (key < map.key) {
+    const after = insert(left, key, value);
+    // Most changes are of what is there: no height differs, and the other side need not be looked at.
+    return after.height === left?.height
+      ? { key: map.key, value: map.value, left: after, right, height }
+      : balance(after, map, right);
+  }
+  const after = insert(right, key, value);
+  return after.height === right?.height
+    ? { key: map.key, value: map.value, left, right: after, height }
+    : balance(left, map, after);
 }
 
 /** The map without `key`, whether or not it was there. */
