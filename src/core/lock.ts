@@ -50,7 +50,7 @@ export function putLock(locks: Locks, path: Path, owner: Path, now: number): Res
   const key = printPath(path);
   const known = lookup(locks, key);
   if (known !== undefined && isWithin(known.owner, owner)) return ok(locks);
-  const others = [...descending(locks)].flatMap(([, lock]) => (lock === known ? [] : [lock.owner]));
+  const others = descending(locks).flatMap(([, lock]) => (lock === known ? [] : [lock.owner]));
   const limit = crowded(others, owner, maxLocks);
   if (limit !== undefined) return err({ kind: "too-many-locks", path: owner, limit });
   return ok(insert(locks, key, { path, owner, since: now }));
@@ -71,7 +71,7 @@ export function findLock(locks: Locks, path: Path): Lock | undefined {
 
 /** At and below a path, relative to it; what is above comes first. */
 export function listLocks(locks: Locks, path: Path): readonly Named<LockState>[] {
-  return [...descending(locks)]
+  return descending(locks)
     .filter(([, lock]) => isWithin(path, lock.path))
     .map(([, { path: at, owner, since }]) => ({ name: { path: at }, value: { owner, since } }))
     .map((entry) => ({ ...entry, name: relativeTo(path, entry.name) }))

@@ -118,7 +118,7 @@ export function putList(
   const limit =
     known === undefined
       ? crowded(
-          [...descending(lists)].map(([, one]) => one.path),
+          descending(lists).map(([, one]) => one.path),
           path,
           maxLists,
         )

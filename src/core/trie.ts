@@ -200,7 +200,7 @@ function exchanged(sum: Usage, before: Usage, after: Usage): Usage {
 export function* walk<U, T>(node: Node<U>, path: Path, pick: Pick<U, T>): Generator<readonly [Name, T]> {
   const own = pick.path?.(node);
   if (own !== undefined) yield [{ path }, own];
-  const entries = [...(pick.labels ? descending(pick.labels(node)) : [])];
+  const entries = pick.labels ? descending(pick.labels(node)) : [];
   let next = 0;
   for (const [label, child] of descending(node.children)) {
     for (; next < entries.length && (entries[next]?.[0] ?? "") >= label; next++) yield* named(path, entries[next]);

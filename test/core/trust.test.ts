@@ -133,15 +133,15 @@ property("boot holds what was held, and runs all the rest", moves, (list) => {
     policies: grants,
     unikernels: [...before.unikernels.values()],
     blocks: [],
-    locks: [...descending(state.locks)].map(([, lock]) => lock),
-    lists: [...descending(state.revocation.lists)].map(([, kept]) => kept),
+    locks: descending(state.locks).map(([, lock]) => lock),
+    lists: descending(state.revocation.lists).map(([, kept]) => kept),
   };
   const after = new FakeHost(hostPolicy, undefined, stored, undefined, stop);
   after.settle(well);
   for (const key of after.unikernels.keys()) {
     expect(after.runningNames().includes(key), `${key} runs`).toBe(!isHeld(after, key));
   }
-  expect([...descending(after.state.locks)]).toEqual([...descending(state.locks)]);
+  expect(descending(after.state.locks)).toEqual(descending(state.locks));
 });
 
 function* descendingGrants({ resources }: State): Generator<Stored> {
