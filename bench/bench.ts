@@ -1,7 +1,7 @@
 /**
  * `npm run bench [-- PART…] [--seconds S]`: JSON lines for machines, then a
- * table for people. Parts: requests, sessions, sockets, images, blocks, memory,
- * endpoint, decisions. S is how long each kind of request is measured.
+ * table for people. Parts: requests, sessions, sockets, images, blocks, clients,
+ * memory, endpoint, decisions. S is how long each kind of request is measured.
  *
  * @module
  */
@@ -9,6 +9,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type KeyType, keyTypes } from "../src/x509/keys.ts";
+import { measureClients } from "./clients.ts";
 import { measureBlocks, measureImages, measureMemory, residents } from "./contents.ts";
 import { measureDecisions } from "./decisions.ts";
 import { compare, type Figure, printTable } from "./figure.ts";
@@ -60,6 +61,7 @@ const parts: Readonly<Record<string, (place: Place) => Promise<readonly Figure[]
   },
   images: async ({ hosts, pki }) => (await each(hosts, (host) => measureImages(host, pki, [1, 15, 50]))).flat(),
   blocks: async ({ hosts, pki }) => (await each(hosts, (host) => measureBlocks(host, pki, 100))).flat(),
+  clients: ({ folder, hosts, pki }) => measureClients(folder, hosts, pki, 100),
   endpoint: async ({ time }) => {
     const runs = [
       ["ed25519", 1],

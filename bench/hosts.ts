@@ -29,6 +29,8 @@ export const hasAlbatross: boolean = onPath([
   "albatross-tls-endpoint",
 ]);
 
+export const hasClient: boolean = onPath(["albatross-client"]);
+
 /** Those that are here. */
 export async function openHosts(folder: string, pki: Pki): Promise<readonly Host[]> {
   const fulmar = await openFulmar(join(folder, `fulmar-${pki.type}`), pki);

@@ -6,8 +6,8 @@
  */
 import { execFile } from "node:child_process";
 import { readFileSync, readlinkSync } from "node:fs";
-import { createRequire } from "node:module";
 import { basename } from "node:path";
+import { bindLibc } from "./libc.ts";
 import type { Log } from "./log.ts";
 
 /** A socket that systemd opened for us. */
@@ -92,9 +92,7 @@ export async function serveUntilSignalled(
 }
 
 function send(address: string, state: string): boolean {
-  try {
-    const koffi: typeof import("koffi") = createRequire(import.meta.url)("koffi");
-    const libc = koffi.load(null);
+  const sent = bindLibc((libc) => {
     const [openSocket, close] = [libc.func("int socket(int, int, int)"), libc.func("int close(int)")];
     const sendTo = libc.func("intptr_t sendto(int, void *, size_t, int, void *, uint32_t)");
     const name = Buffer.alloc(2 + Buffer.byteLength(address));
@@ -103,12 +101,11 @@ function send(address: string, state: string): boolean {
     const bytes = Buffer.from(state);
     const fd: number = openSocket(afUnix, sockDgram | sockCloexec, 0);
     if (fd < 0) return false;
-    const sent: number | bigint = sendTo(fd, bytes, bytes.length, msgNosignal, name, name.length);
+    const count: number | bigint = sendTo(fd, bytes, bytes.length, msgNosignal, name, name.length);
     close(fd);
-    return Number(sent) === bytes.length;
-  } catch {
-    return false;
-  }
+    return Number(count) === bytes.length;
+  });
+  return sent === true;
 }
 
 /** Where a Unix socket is bound, by its inode: unix(7) knows no other way without its own functions. */

@@ -44,6 +44,7 @@ export async function connectRemote(peer: Peer): Promise<Result<Connection, TlsE
   const begun = performance.now();
   const raw = await connectRaw(peer);
   if (!raw.ok) return raw;
+  const roundTrip = performance.now() - begun;
   const socket = await shakeHands(raw.value, peer);
   if (!socket.ok) return socket;
   // A TLS 1.3 client is done before the server has looked at its certificate: from now on, errors belong to the connection.
@@ -53,7 +54,7 @@ export async function connectRemote(peer: Peer): Promise<Result<Connection, TlsE
     connection.close();
     return trusted;
   }
-  if (peer.settle) await connection.wait(performance.now() - begun + settleTime);
+  if (peer.settle) await connection.wait(roundTrip + settleTime);
   return ok(connection);
 }
 
@@ -151,7 +152,7 @@ const certificateAlerts = /CERTIFICATE|UNKNOWN_CA|ACCESS_DENIED|DECRYPT_ERROR|IL
 const connectLimit = 10_000;
 const handshakeLimit = 10_000;
 
-/** Milliseconds for the server to look at our certificate, besides the time that the handshake took. */
+/** Milliseconds for the server to look at our certificate, besides the way there and back. */
 const settleTime = 50;
 
 /** Certificates of a server looked at; a path has at most 9. */

@@ -15,6 +15,7 @@ import type { Name } from "../core/name.ts";
 import { err, ok, type Result } from "../core/result.ts";
 import { fileName } from "./file_name.ts";
 import { attempt, errnoOf, type IoError, makeFolder } from "./io.ts";
+import { bindLibc } from "./libc.ts";
 import { type RunError, run } from "./run.ts";
 
 export type ConsoleError =
@@ -45,7 +46,7 @@ export async function openConsole(
   if (!made.ok) return made;
   let opened = await openFifo(path);
   if (!opened.ok && opened.error.kind === "io-failed" && opened.error.code === "ENOENT") {
-    const fifo = await run(["mkfifo", "-m", "600", "--", path]);
+    const fifo = await makeFifo(path);
     if (!fifo.ok) return err({ kind: "console-not-made", path, cause: fifo.error });
     opened = await openFifo(path);
   }
@@ -67,6 +68,14 @@ export function removeConsoles(folder: string, kept: readonly Name[]): Promise<R
     }
   });
 }
+
+/** By the system call; without that, or where it fails, by the program, which takes some milliseconds and says why not. */
+async function makeFifo(path: string): Promise<Result<unknown, RunError>> {
+  call ??= bindLibc((libc) => libc.func("int mkfifo(const char *, uint32_t)")) ?? (() => -1);
+  return call(path, 0o600) === 0 ? ok(undefined) : run(["mkfifo", "-m", "600", "--", path]);
+}
+
+let call: ((path: string, mode: number) => number) | undefined;
 
 async function openFifo(path: string): Promise<Result<number, ConsoleError>> {
   const flags = constants.O_RDWR | constants.O_NONBLOCK | constants.O_NOFOLLOW;

@@ -7,7 +7,7 @@
  *
  * @module
  */
-import { createRequire } from "node:module";
+import { bindLibc } from "./libc.ts";
 import { run } from "./run.ts";
 
 export interface Offloads {
@@ -36,13 +36,11 @@ export function createOffloads(): Offloads {
 
 /** The ioctl, 0.1 ms where a child costs 3; undefined without koffi. */
 function loadSystem(): ((tap: string) => boolean) | undefined {
-  try {
-    const koffi: typeof import("koffi") = createRequire(import.meta.url)("koffi");
-    const libc = koffi.load(null);
+  return bindLibc((libc, koffi) => {
     const socket = libc.func("int socket(int, int, int)");
     const ioctl = libc.func("int ioctl(int, unsigned long, void *)");
     const close = libc.func("int close(int)");
-    return (tap) => {
+    return (tap: string) => {
       const fd: number = socket(afInet, sockDgram | sockCloexec, 0);
       if (fd < 0) return false;
       const value = Buffer.alloc(8);
@@ -56,9 +54,7 @@ function loadSystem(): ((tap: string) => boolean) | undefined {
       close(fd);
       return results.every((result) => result === 0);
     };
-  } catch {
-    return undefined;
-  }
+  });
 }
 
 /** Numbers of linux/if.h, linux/sockios.h, linux/ethtool.h. */

@@ -4,9 +4,9 @@
  *
  * @module
  */
-import { createRequire } from "node:module";
 import type { Socket } from "node:net";
 import type { Peer } from "../core/audit.ts";
+import { bindLibc } from "./libc.ts";
 
 /** Absent: koffi is not there, or the socket is gone. */
 export function readPeer(socket: Socket): Peer | undefined {
@@ -21,19 +21,15 @@ type Ask = (fd: number) => Peer | undefined;
 let load: Ask | undefined;
 
 function loadAsk(): Ask {
-  try {
-    const koffi: typeof import("koffi") = createRequire(import.meta.url)("koffi");
-    const getOption = koffi.load(null).func("int getsockopt(int, int, int, void *, void *)");
-    const credentials = Buffer.alloc(credentialsLength);
-    const length = Buffer.alloc(4);
-    return (fd) => {
-      length.writeUInt32LE(credentialsLength);
-      if (getOption(fd, solSocket, soPeercred, credentials, length) !== 0) return undefined;
-      return { pid: credentials.readUInt32LE(0), uid: credentials.readUInt32LE(4) };
-    };
-  } catch {
-    return () => undefined;
-  }
+  const getOption = bindLibc((libc) => libc.func("int getsockopt(int, int, int, void *, void *)"));
+  if (getOption === undefined) return () => undefined;
+  const credentials = Buffer.alloc(credentialsLength);
+  const length = Buffer.alloc(4);
+  return (fd) => {
+    length.writeUInt32LE(credentialsLength);
+    if (getOption(fd, solSocket, soPeercred, credentials, length) !== 0) return undefined;
+    return { pid: credentials.readUInt32LE(0), uid: credentials.readUInt32LE(4) };
+  };
 }
 
 /** Of sys/socket.h on Linux: struct ucred is pid, uid and gid, 4 bytes each. */
