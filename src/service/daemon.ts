@@ -58,8 +58,8 @@ export class Daemon {
         asked,
       });
       if (reply.ok && command.kind === "policy-add") continue;
-      // Who still sends an upload would break over a closed connection before it has read why.
-      return command.kind === "block-set" ? connection.close() : connection.leave();
+      // Who is refused may still send, an upload or the next policy: over a closed connection it would break before it reads why.
+      return reply.ok && command.kind !== "block-set" ? connection.leave() : connection.close();
     }
     await connection.close();
   }

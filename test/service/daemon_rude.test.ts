@@ -68,6 +68,21 @@ scriptTest("what belongs on another socket is refused, and the connection closes
   }
 });
 
+scriptTest("whoever goes on talking gets the answer to what it asked", long, async (place) => {
+  await place.start();
+  const question = frame({ kind: "command", command: info });
+  const refused = frame({ kind: "command", command: destroy });
+  const more = Buffer.concat(Array.from({ length: 100 }, () => question));
+  for (let round = 0; round < 60; round++) {
+    const caller = await place.call("vmmd");
+    caller.socket.write(round % 3 === 0 ? Buffer.concat([question, more]) : refused);
+    if (round % 3 === 1) setImmediate(() => caller.socket.write(more));
+    if (round % 3 === 2) setTimeout(() => caller.socket.write(more), 1);
+    await caller.closed;
+    expect(caller.wires.map(told)).toEqual([round % 3 === 0 ? "success" : "refused: unikernel :vm not found"]);
+  }
+});
+
 scriptTest("reference bug 4: what needs a name is refused on a path, at once", long, async (place) => {
   await place.start();
   const commands: readonly Command[] = [
