@@ -107,7 +107,10 @@ export function boot(
     guests.delete(printName(name));
     holds.push({ kind: "hold-image", digest: record.digest });
     const fate = fateOf(record, guest);
-    state = fate.kind === "start" ? prepare(state, name, record, macs) : resume(state, name, fate.incarnation, guest);
+    state =
+      fate.kind === "start"
+        ? prepare(state, name, record, macs)
+        : resume(state, name, { ...fate.incarnation, ...record }, guest);
     const { counter: number } = state;
     if (fate.kind === "adopt") before.push({ kind: "adopt", name, run: number });
     else if (fate.kind === "start") {
@@ -166,7 +169,7 @@ function prepare(state: State, name: Name, { config, digest }: StoredUnikernel, 
   return enter({ ...state, counter: job }, name, expectedOf(state, config), { phase: preparing, failures: 0, change });
 }
 
-/** It runs, as far as the state goes. */
+/** It runs, as far as the state goes. `current` says what is stored, and is made of it: neither is kept twice. */
 function resume(state: State, name: Name, current: Incarnation, guest: Found | undefined): State {
   const run = state.counter + 1;
   const macs = claimMacs(state.macs, name, current.devices);

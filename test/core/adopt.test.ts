@@ -55,6 +55,15 @@ test("boot adopts what runs as it is stored: since when it ran, its addresses, i
   expect([host.state.macs, host.uses.get(1), running(host)]).toEqual([undefined, 0, []]);
 });
 
+test("boot keeps of what it adopts what is stored, and no second copy", () => {
+  const kept = stored(incarnation(again));
+  const { state } = boot(wide, kept, [left(incarnation(again))]);
+  const current = findUnikernel(state.resources, vm)?.unikernel.current;
+  expect(current).toEqual(incarnation(again));
+  expect(current?.config).toBe(kept.unikernels[0]?.record.config);
+  expect(current?.digest).toBe(kept.unikernels[0]?.record.digest);
+});
+
 test.for([
   ["is of another image", incarnation({}, 2), {}],
   ["has other settings", incarnation({ arguments: ["other"] }), {}],
