@@ -190,4 +190,4 @@ const worthwhile: number = 256 * 1024;
 const moment = 2;
 
 /** Bytes that are read before they are asked for: a few pieces of a stream. */
-const readAhead: number = 1024 * 1024;
+const readAhead: number = 512 * 1024;

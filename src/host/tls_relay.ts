@@ -251,7 +251,7 @@ function daemonOptions(path: string): NetConnectOpts & DuplexOptions {
 }
 
 /** Bytes of an upload that wait for the daemon. */
-const readAhead: number = 512 * 1024;
+const readAhead: number = 256 * 1024;
 
 /** Milliseconds to a time, as far as setTimeout counts: 24 days. */
 export function timeLeft(until: number): number {
