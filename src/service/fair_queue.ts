@@ -94,7 +94,7 @@ export class FairQueue {
     if (this.#inTurn.size === 0) return;
     this.#passEnds = this.#now() + pass;
     let begun = false;
-    for (let left = this.#inTurn.size; left > 0; left--) begun = this.#beginNext() || begun;
+    for (let left = this.#inTurn.size; left > 0 && this.#beginNext(); left--) begun = true;
     if (begun) this.#wake();
     else if ([...this.#inTurn].some(({ running }) => running < this.#limits.requests)) this.#wakeLater();
     // Otherwise the end of a running one wakes us.
@@ -110,11 +110,11 @@ export class FairQueue {
     );
   }
 
-  /** Behind what the one that has ended asks next, if that has come. */
+  /** Behind what the one that has ended asks next, if that has come. Whom his rate holds back the next pass comes back to. */
   #goOn(): void {
     process.nextTick(() => {
       if (this.#now() < this.#passEnds) this.#beginNext();
-      else this.#wake();
+      if (this.#inTurn.size > 0) this.#wake();
     });
   }
 

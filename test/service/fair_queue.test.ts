@@ -101,3 +101,16 @@ test("FairQueue refuses nobody who waits for another one's turn alone", async ()
   await until(() => order.length === 4, "an answer each");
   expect(order.toSorted((a, b) => a.localeCompare(b))).toEqual(["bob", "bob", "bob refused", "eve"]);
 });
+
+test("FairQueue comes back to whom his rate holds back when the one before him ends", async () => {
+  let now = 0;
+  const queue = new FairQueue({ ...wide, requests: 1, rate: 1 }, () => now);
+  const order: string[] = [];
+  const ends: (() => void)[] = [];
+  for (let index = 0; index < 2; index++) asking(queue, "eve", order, ends);
+  for (let turns = 0; turns < 5; turns++) await new Promise((resolve) => setImmediate(resolve));
+  ends[0]?.();
+  await new Promise((resolve) => setImmediate(resolve));
+  now = 1000;
+  await until(() => order.length === 2, "the second one");
+});
