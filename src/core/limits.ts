@@ -153,7 +153,7 @@ export const endpointLimits: Readonly<Record<EndpointLimit, Limit>> = {
   },
   "unanswered-per-delegate": {
     ...{ usual: 256, unit: "", least: 1, most: 1_000_000 },
-    about: "those of all sessions of one delegate, which take turns",
+    about: "those of all sessions of one delegate whose clients read; they take turns",
     reason: "what is passed on in some milliseconds, after which others are looked after",
   },
   unasked: {

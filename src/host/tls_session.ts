@@ -77,6 +77,8 @@ class Session {
   #commands = 0;
   #answers = 0;
   #answered = false;
+  /** The client does not read. What it has unanswered then is none of its delegate's: others would wait for it. */
+  #deaf = false;
   #over = false;
 
   constructor(
@@ -105,7 +107,7 @@ class Session {
     daemon.on("error", (error) => this.#finish(this.#last ?? { kind: "daemon-broke", code: errorCode(error) }));
     daemon.on("close", () => this.#finish(this.#last ?? { kind: "daemon-broke", code: "closed" }));
     client.on("data", (piece: Uint8Array) => this.#takeFromClient(piece));
-    client.on("drain", () => daemon.resume());
+    client.on("drain", () => this.#readOn());
     client.on("end", () => {
       this.#heardOut = true;
       this.#pass();
@@ -135,7 +137,7 @@ class Session {
       this.#piece = taken.value.rest;
       if (taken.value.frame === undefined) continue;
       this.#commands += 1;
-      this.#share.take();
+      this.#share.take(1);
       daemon.write(this.#conversation.translate(taken.value.frame));
     }
     daemon.uncork();
@@ -156,7 +158,7 @@ class Session {
   }
 
   #mayBeAsked(): boolean {
-    return !this.#daemon.writableNeedDrain && this.#commands < this.#answers + this.#unanswered;
+    return !this.#deaf && !this.#daemon.writableNeedDrain && this.#commands < this.#answers + this.#unanswered;
   }
 
   #passToClient(piece: Uint8Array): void {
@@ -165,10 +167,25 @@ class Session {
     this.#answered = true;
     const answers = Math.min(this.#commands - this.#answers, this.#messages.push(piece));
     this.#answers += answers;
-    if (!this.#client.write(piece)) this.#daemon.pause();
-    this.#share.give(answers);
+    if (!this.#deaf) this.#share.give(answers);
+    if (!this.#client.write(piece)) this.#stopReading();
     this.#pass();
     this.#endAnswered();
+  }
+
+  #stopReading(): void {
+    this.#daemon.pause();
+    if (this.#deaf) return;
+    this.#deaf = true;
+    this.#share.give(this.#commands - this.#answers);
+  }
+
+  #readOn(): void {
+    if (this.#over || !this.#deaf) return;
+    this.#deaf = false;
+    this.#share.take(this.#commands - this.#answers);
+    this.#daemon.resume();
+    this.#pass();
   }
 
   /** The daemon answers what it has, and closes. */
@@ -191,7 +208,7 @@ class Session {
     clearTimeout(this.#idle);
     clearTimeout(this.#expiry);
     this.#share.leave(this.#pass);
-    this.#share.give(this.#commands - this.#answers);
+    if (!this.#deaf) this.#share.give(this.#commands - this.#answers);
     this.#daemon.destroy();
     this.#resolve({ end, commands: this.#commands, between: this.#messages.between });
   }

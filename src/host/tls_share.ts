@@ -6,10 +6,10 @@
  */
 
 export interface Share {
-  /** How many commands may be passed on now. */
+  /** How many commands may be passed on now: none below 1. */
   readonly left: number;
-  /** One is passed on. */
-  take(): void;
+  /** So many are passed on, whatever is left. */
+  take(count: number): void;
   /** So many are answered, or will not be. Whoever waits goes on, the first one first. */
   give(count: number): void;
   /** Calls `go`, once, when there is something left. */
@@ -44,8 +44,8 @@ class OneShare implements Share {
     this.left = most;
   }
 
-  take(): void {
-    this.left -= 1;
+  take(count: number): void {
+    this.left -= count;
   }
 
   give(count: number): void {

@@ -57,6 +57,38 @@ test("all sessions of a delegate have so many commands unanswered together, and 
   expect(open.slice(0, 3).map(({ asked }) => count(asked))).toEqual([10, 10, 10]);
 });
 
+test("a session whose client does not read keeps no other one of its delegate's waiting, and is counted again when it reads", async () => {
+  const open: { readonly asked: Asked; readonly socket: Socket; answered: number }[] = [];
+  const { port, pki } = await openLab({
+    limits: { unansweredPerDelegate: 8 },
+    answer: (asked, socket) => open.push({ asked, socket, answered: 0 }),
+  });
+  const mallory = sessionChain([hold({ name: "mallory", issuer: pki.root, command: delegates })]);
+  const deaf = new Talk(port, mallory);
+  for (let index = 1; index <= 20; index++) deaf.say(index, ":", info);
+  await until(() => total(open) === 8, "eight commands");
+  deaf.socket.pause();
+  for (const session of open) {
+    session.socket.write(reply(session.asked, "a".repeat(32 * 1024 * 1024)));
+    session.answered = 1;
+  }
+  const other = new Talk(port, mallory);
+  for (let index = 1; index <= 20; index++) other.say(index, ":", info);
+  await until(() => total(open) === 16, "eight of another session's");
+  deaf.socket.resume();
+  await deaf.heard(1);
+  const unanswered: number[] = [];
+  for (let round = 1; total(open) < 40; round++) {
+    const before = total(open);
+    for (const session of open) answer(session);
+    await until(() => total(open) > before, `round ${round}`);
+    unanswered.push(total(open) - before);
+  }
+  expect(Math.max(...unanswered)).toBeLessThanOrEqual(8);
+  for (const session of open) answer(session);
+  await Promise.all([deaf.heard(20), other.heard(20)]);
+});
+
 /** Commands that a session has passed on. */
 function count(asked: Asked): number {
   return expectOk(new FrameReader(10_000).push(asked.behind())).length;
