@@ -174,7 +174,7 @@ export const daemonLimits: Readonly<Record<DaemonLimit, Limit>> = {
   requests: {
     ...{ usual: 64, unit: "", least: 1, most: 10_000 },
     about: "requests of one delegate that are carried out at once; further ones wait, and delegates take turns",
-    reason: "what a tool does at once; each upload among them holds up to a megabyte",
+    reason: "what a tool does at once; each upload among them holds a megabyte or two",
   },
   waiting: {
     ...{ usual: 1000, unit: "", least: 0, most: 100_000 },
