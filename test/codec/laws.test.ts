@@ -3,8 +3,9 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { decodeConfig, encodeConfig } from "../../src/codec/config.ts";
 import { decodeExtension, encodeExtension } from "../../src/codec/extension.ts";
+import { encodeFrame } from "../../src/codec/frame.ts";
 import { decodePolicy, encodePolicy } from "../../src/codec/policy.ts";
-import { decodeWire, encodeWire } from "../../src/codec/wire.ts";
+import { decodeWire, encodeMessage, encodeWire } from "../../src/codec/wire.ts";
 import { command, config, image, mutated, policy, wire } from "./arbitrary.ts";
 import { hex, stable } from "./vectors.ts";
 
@@ -17,6 +18,15 @@ test("decodeWire gives back what encodeWire was given, and encodeWire its bytes"
       expect(decoded.ok && hex(encodeWire(decoded.value))).toBe(hex(bytes));
     }),
     { numRuns: 1000 },
+  );
+});
+
+test("encodeMessage writes each byte of what encodeWire writes, framed", () => {
+  fc.assert(
+    fc.property(wire, (message) => {
+      expect(hex(encodeMessage(message))).toBe(hex(encodeFrame(encodeWire(message))));
+    }),
+    { numRuns: 500 },
   );
 });
 

@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { encodeDer, explicit, integer, nul, octets, sequence, text } from "../../src/codec/der_writer.ts";
 import { decodeExtension } from "../../src/codec/extension.ts";
+import { encodeText } from "../../src/codec/text.ts";
 import { decodeWire, encodeWire, type Header, type Payload } from "../../src/codec/wire.ts";
 import { parseName } from "../../src/core/name.ts";
 import { hex, unhex } from "./vectors.ts";
@@ -105,4 +106,18 @@ test("decodeWire refuses to explain an explanation, however deep", () => {
   let command = explicit(4, explicit(0, nul));
   for (let depth = 0; depth < 20; depth++) command = explicit(19, command);
   expect(decodeWire(encodeDer(sequence(headerDer, explicit(0, command)))).ok).toBe(false);
+});
+
+test.for([
+  "",
+  "a\0\x7f",
+  "\x80",
+  "é",
+  "\udc80",
+  "a".repeat(256),
+  `${"a".repeat(255)}é`,
+  "a".repeat(257),
+  "é".repeat(70_000),
+])("text and encodeDer write %j as its UTF-8", (value) => {
+  expect(hex(encodeDer(text(value)))).toBe(hex(encodeDer(octets(encodeText(value)))).replace(/^04/, "0c"));
 });
