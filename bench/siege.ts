@@ -60,15 +60,17 @@ interface Place {
   readonly pids: readonly [number, number];
 }
 
-/**
- * @param programs - the folder of the built programs, as seen from above this one
- * @param tell - is told of each kind once it is done
- */
-export async function besiege(
-  counts: Counts,
-  programs: string,
-  tell: (seen: Seen) => void = () => undefined,
-): Promise<Siege> {
+export interface SiegeOptions {
+  /** The folder of the built programs, as seen from above this one. */
+  readonly programs: string;
+  /** Milliseconds from when all have left to the last look at memory. */
+  readonly rest: number;
+  /** Is told of each kind once it is done. */
+  readonly tell?: (seen: Seen) => void;
+}
+
+export async function besiege(counts: Counts, options: SiegeOptions): Promise<Siege> {
+  const { programs } = options;
   const folder = mkdtempSync(join(tmpdir(), "fulmar-siege-"));
   const pki = new Pki("ed25519");
   const dbdir = join(folder, "db");
@@ -88,7 +90,7 @@ export async function besiege(
       const port = Number(endpoint.match[1]);
       const pids = [endpoint.child.pid ?? 0, daemon.child.pid ?? 0] as const;
       const place = { target: targetOf(pki, port), honesty: honestyOf(pki, port), pids };
-      return await attack(counts, place, programs, tell);
+      return await attack(counts, place, options);
     } finally {
       await stop(endpoint.child);
     }
@@ -150,8 +152,7 @@ function honestyOf(pki: Pki, port: number): Honesty {
 async function attack(
   counts: Counts,
   { target, honesty, pids }: Place,
-  programs: string,
-  tell: (seen: Seen) => void,
+  { programs, rest, tell }: SiegeOptions,
 ): Promise<Siege> {
   const before = heldBy(pids);
   const honest = await Honest.start(`${programs}/../bench`, honesty);
@@ -159,7 +160,7 @@ async function attack(
   const see = async (kind: string, count: number, rude: Rude): Promise<void> => {
     const one = await waves(kind, count, rude, target, honest, pids);
     seen.push(one);
-    tell(one);
+    tell?.(one);
   };
   try {
     await see("nobody", 1, () => sleep(alone));
@@ -170,7 +171,7 @@ async function attack(
   } finally {
     await honest.stop();
   }
-  return { seen, before, after: await restOf(pids, before) };
+  return { seen, before, after: await restOf(pids, before, rest) };
 }
 
 /** So many of a kind, some at once. */
@@ -200,12 +201,13 @@ async function waves(
 }
 
 /** When all have gone: what lingers does so for ten seconds. */
-async function restOf(pids: Place["pids"], before: Held): Promise<Held> {
+async function restOf(pids: Place["pids"], before: Held, rest: number): Promise<Held> {
   for (let tries = 0; tries < patience; tries++) {
     await sleep(100);
     const { descriptors } = heldBy(pids);
     if (descriptors.every((count, at) => count <= (before.descriptors[at] ?? 0))) break;
   }
+  await sleep(rest);
   return heldBy(pids);
 }
 

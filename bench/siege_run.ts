@@ -11,8 +11,11 @@ import { besiege, type Counts, type Held, parts, type Seen } from "./siege.ts";
 /** Of each kind. */
 const most = 10_000;
 
+/** Milliseconds, and a little: memory is trimmed once more after a minute. */
+const minute = 65_000;
+
 const counts = readWords(process.argv.slice(2));
-const { seen, before, after } = await besiege(counts, "bin", tell);
+const { seen, before, after } = await besiege(counts, { programs: "bin", rest: minute, tell });
 say(`before: ${describeHeld(before)}`);
 say(`after: ${describeHeld(after)}`);
 const failed = seen.some(({ accounts }) => Object.values(accounts).some(({ failures }) => failures.length > 0));

@@ -61,7 +61,6 @@ type Program = ReturnType<Koffi["load"]>;
 
 function bind(koffi: Koffi): Openssl {
   const program = koffi.load(null);
-  keepReturnedMemoryLow(program);
   return { tune: bindTune(koffi, program), watch: bindWatch(koffi, program), presented: bindPresented(koffi, program) };
 }
 
@@ -140,18 +139,6 @@ function bindPresented(koffi: Koffi, program: Program): Openssl["presented"] {
 }
 
 /**
- * glibc keeps freed memory of this size for itself once such blocks have come and gone: up to 64 MB of certificates. With
- * the threshold set by hand they go back to the system. Elsewhere (musl) that is so anyway, and there is no such function.
- */
-function keepReturnedMemoryLow(program: ReturnType<typeof import("koffi")["load"]>): void {
-  try {
-    program.func("int mallopt(int, int)")(mmapThreshold, 1024 * 1024);
-  } catch {
-    // Nothing to set.
-  }
-}
-
-/**
  * In place of a verification: `X509_STORE_CTX_set_default(context, "ssl_client")` is called as one, has its arguments, and
  * returns 1. OpenSSL's own would check every signature of a stranger's chain, whose outcome nobody asks for. The text
  * must outlive every context.
@@ -167,6 +154,3 @@ const contextClass = 1;
 
 /** SSL_CTRL_SET_MAX_CERT_LIST of openssl/ssl.h. */
 const setMaxCertificateList = 51;
-
-/** M_MMAP_THRESHOLD of malloc.h. */
-const mmapThreshold = -3;

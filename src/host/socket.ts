@@ -87,7 +87,7 @@ function listen(server: Server, path: string, fd?: number): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once("error", reject);
     const mask = process.umask(0o117);
-    server.listen(fd === undefined ? { path } : { fd }, () => {
+    server.listen(fd === undefined ? { path, backlog } : { fd }, () => {
       server.off("error", reject);
       if (fd === undefined) chmodSync(path, 0o660);
       resolve();
@@ -111,6 +111,9 @@ function end(socket: Socket): Promise<void> {
     socket.end(() => socket.destroy());
   });
 }
+
+/** Connections that the kernel holds until we take them, if it lets us: one that finds no room there is refused (EAGAIN). */
+const backlog = 4096;
 
 /** Milliseconds that a peer has for its last answer, once we close. */
 const lingering = 1000;

@@ -10,6 +10,7 @@
 import { createServer, isIP, type Server, Socket } from "node:net";
 import { err, ok, type Result } from "../core/result.ts";
 import type { Log } from "./log.ts";
+import { Ebb, tuneMalloc } from "./memory.ts";
 import type { OpensslError } from "./openssl.ts";
 import { Connection, type Presented, type TlsClient } from "./tls_connection.ts";
 import { prepareContexts, type TlsContexts } from "./tls_contexts.ts";
@@ -80,6 +81,7 @@ class Listener {
   readonly #shares: Shares;
   readonly #server: Server;
   readonly #connections: Set<Connection> = new Set();
+  readonly #ebb = new Ebb(tuneMalloc());
   #toldOfSize = Number.NEGATIVE_INFINITY;
 
   constructor(options: TlsOptions, limits: TlsLimits, contexts: TlsContexts, serve: Serve) {
@@ -107,7 +109,7 @@ class Listener {
       if (fd === undefined && isIP(host) === 0) return refuse(new Error("not an IP address"));
       if (!(Number.isInteger(port) && port >= 0 && port <= 0xffff)) return refuse(new Error("not a port"));
       this.#server.once("error", refuse);
-      this.#server.listen(fd === undefined ? { host, port } : { fd }, () => {
+      this.#server.listen(fd === undefined ? { host, port, backlog } : { fd }, () => {
         // Such as no descriptor left for the next client.
         this.#server.off("error", refuse).on("error", (error) => log.error({ code: errorCode(error) }, "listener"));
         const bound = this.#server.address();
@@ -160,7 +162,11 @@ class Listener {
       { limits: this.#limits, shares: this.#shares },
     );
     this.#connections.add(connection);
-    connection.socket.once("close", () => this.#connections.delete(connection));
+    this.#ebb.count(this.#connections.size);
+    connection.socket.once("close", () => {
+      this.#connections.delete(connection);
+      this.#ebb.count(this.#connections.size);
+    });
     connection.socket.once("secure", () => this.#welcome(connection));
   }
 
@@ -209,6 +215,12 @@ const onlySmall =
   "certificates over 100 KiB are refused, as OpenSSL's limit cannot be raised without koffi: images inside certificates must be smaller, or be sent as streams";
 const noPlace = (limit: number): string =>
   `refused: a client's certificates are over ${limit} bytes, and the places for such handshakes were taken (one an address); it may try again`;
+
+/**
+ * Connections that the kernel holds until we take them, if it lets us: one that finds no room there asks again after one
+ * second, two, four. We take one at a time, between all else, so that a crowd would fill Node's 511.
+ */
+const backlog = 4096;
 
 /** Milliseconds between two sentences about certificates that are too large: strangers could fill the log. */
 const pause = 1000;

@@ -1,7 +1,9 @@
+import { readFileSync } from "node:fs";
 import { createConnection, type Socket } from "node:net";
 import { connect, type TLSSocket } from "node:tls";
-import { expect, test } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 import { ask, dial, hold, type Lab, openDescriptors, openLab, until } from "./endpoint_lab.ts";
+import { portIn, program, run, wordsFor } from "./endpoint_process.ts";
 
 /** FULMAR_FUZZ_RUNS=1200 makes more than 10,000 rude clients of them. */
 const { FULMAR_FUZZ_RUNS = "25" } = process.env;
@@ -127,3 +129,33 @@ test("reference bug 21: an address that takes all its handshakes and is silent l
   }
   for (const socket of waiting) socket.destroy();
 }, 60_000);
+
+test("an endpoint that has no time for a moment keeps a thousand clients from having to ask again", async ({
+  skip,
+}) => {
+  const most = Number(readFileSync("/proc/sys/net/core/somaxconn", "utf8"));
+  if (most < 1000) skip(`this kernel holds ${most}`);
+  const { child, said } = run([
+    process.execPath,
+    program,
+    ...wordsFor(await openLab()),
+    "--ip",
+    "127.0.0.1",
+    "--port",
+    "0",
+  ]);
+  await until(() => portIn(said()) > 0, "a port", 10_000);
+  child.kill("SIGSTOP");
+  const crowd: Socket[] = [];
+  onTestFinished(() => {
+    child.kill("SIGCONT");
+    for (const socket of crowd) socket.destroy();
+  });
+  for (let index = 0; index < 900; index++) {
+    crowd.push(
+      createConnection({ port: portIn(said()), host: "127.0.0.1", localAddress: `127.0.${1 + (index % 50)}.1` }),
+    );
+  }
+  for (const socket of crowd) socket.on("error", () => undefined);
+  await until(() => crowd.every(({ connecting }) => !connecting), "all connected");
+});
