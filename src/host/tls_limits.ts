@@ -170,11 +170,15 @@ export class Admission {
     return true;
   }
 
-  /** Of strangers first: those of any number of addresses take no delegate's place. */
+  /**
+   * Of strangers first: those of any number of addresses take no delegate's place. But some handshakes may be slow where
+   * idle connections of one delegate take the rest, or nobody with a slow line would ever get in.
+   */
   #makeRoom(): void {
     const [stranger] = this.#strangers;
+    const many = this.#pending.total > this.#limits.connections * slowShare;
     if (stranger !== undefined) stranger.end();
-    else if (!this.#endSlow(this.#pending.largest())) this.#present.first(this.#present.largest())?.end();
+    else if (!(many && this.#endSlow(this.#pending.largest()))) this.#present.first(this.#present.largest())?.end();
   }
 
   /** Ends a handshake that takes longer than an honest one does. */
@@ -225,3 +229,6 @@ loopback.addAddress("::1", "ipv6");
 
 /** Milliseconds: an honest handshake takes less, but for the slowest lines, and those only when all places are taken. */
 const slow = 1000;
+
+/** Of all connections: so many handshakes may be slow though all are taken. */
+const slowShare = 1 / 16;

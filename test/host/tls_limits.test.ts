@@ -109,6 +109,23 @@ test("Admission ends strangers of any number of addresses before a delegate", ()
   expect(ended.at(-1)).toBe("b1");
 });
 
+test("Admission lets a few slow handshakes go on where idle connections of one delegate take the rest", () => {
+  const { enter, ended, wait } = opened({ pending: 100, connections: 32 });
+  for (let index = 0; index < 31; index++) {
+    const place = enter(`address${index}`, `eve${index}`);
+    place?.settle(false);
+    place?.belong("eve");
+  }
+  const honest = enter("far away", "honest");
+  wait(1500);
+  for (const address of ["b", "c"]) expect(enter(address)).toBeDefined();
+  expect(ended).toEqual(["eve0", "eve1"]);
+  wait(1500);
+  expect(enter("d")).toBeDefined();
+  expect(ended).toEqual(["eve0", "eve1", "honest"]);
+  honest?.leave();
+});
+
 test.for([
   ["2001:db8::1", "2001:db8:0:0:ffff::2", true],
   ["2001:db8::1", "2001:db8:0:1::1", false],
