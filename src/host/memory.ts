@@ -5,24 +5,20 @@
  *
  * @module
  */
-import { createRequire } from "node:module";
+import { bindLibc } from "./libc.ts";
 
 /** Gives back what is free, in some milliseconds for 100 MB. */
 export type Trim = () => void;
 
 /** Sets malloc up; without koffi, or without glibc, there is nothing to set, and nothing to give back. */
 export function tuneMalloc(): Trim {
-  try {
-    const koffi: typeof import("koffi") = createRequire(import.meta.url)("koffi");
-    const libc = koffi.load(null);
-    // Blocks of this size are glibc's to keep, too, once such blocks have come and gone: up to 64 MB of certificates. With the
-    // threshold set by hand they go back at once.
+  const trim = bindLibc((libc) => {
+    // Blocks of this size are glibc's to keep, too, once such blocks have come and gone: up to 64 MB of certificates. With
+    // the threshold set by hand they go back at once.
     libc.func("int mallopt(int, int)")(mmapThreshold, 1024 * 1024);
-    const trim = libc.func("int malloc_trim(size_t)");
-    return () => void trim(0);
-  } catch {
-    return () => undefined;
-  }
+    return libc.func("int malloc_trim(size_t)");
+  });
+  return () => void trim?.(0);
 }
 
 /** Looks at how many there are, and trims when a crowd has gone. */
