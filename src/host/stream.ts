@@ -129,7 +129,9 @@ class Flush {
     this.#file = file;
   }
 
+  /** Throws what the disk said of what was written before. */
   wrote(length: number): void {
+    if (this.#failure !== undefined) throw this.#failure.thrown;
     this.#since += length;
     if (this.#since < portion || this.#running !== undefined) return;
     this.#since = 0;

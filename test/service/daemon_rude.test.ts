@@ -68,7 +68,7 @@ scriptTest("what belongs on another socket is refused, and the connection closes
   }
 });
 
-scriptTest("whoever goes on talking gets the answer to what it asked", long, async (place) => {
+scriptTest("whoever says more at once, or after a refusal, gets the answer to what it asked", long, async (place) => {
   await place.start();
   const question = frame({ kind: "command", command: info });
   const refused = frame({ kind: "command", command: destroy });
