@@ -29,6 +29,7 @@ import {
   type Grant,
   type Node,
   nodeAt,
+  type Pick,
   type Tenant,
   type Usage,
   updateAt,
@@ -188,7 +189,11 @@ export function listPolicies<U>(resources: Resources<U>, path: Path): readonly N
 
 export function listUnikernels<U>(resources: Resources<U>, path: Path): readonly Named<Tenant<U>>[] {
   const node: Node<U> = nodeAt(resources, path) ?? emptyNode;
-  return [...walk(node, path, { labels: (at) => at.unikernels })].map(([name, value]) => ({ name, value }));
+  const pick: Pick<U, Tenant<U>> = {
+    labels: (at) => at.unikernels,
+    isBelow: ({ usage }, here) => usage.unikernels > here.length,
+  };
+  return [...walk(node, path, pick)].map(([name, value]) => ({ name, value }));
 }
 
 export function listBlocks<U>(resources: Resources<U>, path: Path): readonly Named<BlockState>[] {

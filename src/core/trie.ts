@@ -202,7 +202,7 @@ export function* walk<U, T>(node: Node<U>, path: Path, pick: Pick<U, T>): Genera
   if (own !== undefined) yield [{ path }, own];
   const entries = pick.labels ? descending(pick.labels(node)) : [];
   let next = 0;
-  for (const [label, child] of descending(node.children)) {
+  for (const [label, child] of pick.isBelow?.(node, entries) === false ? [] : descending(node.children)) {
     for (; next < entries.length && (entries[next]?.[0] ?? "") >= label; next++) yield* named(path, entries[next]);
     yield* walk(child, [...path, label], pick);
   }
@@ -211,6 +211,8 @@ export function* walk<U, T>(node: Node<U>, path: Path, pick: Pick<U, T>): Genera
 
 /** What `walk` collects: something of the path itself, something of labels at it. */
 export interface Pick<U, T> {
+  /** Whether the node's sums tell of more than what is here; absent: that is looked for, however many paths there are. */
+  readonly isBelow?: (node: Node<U>, here: readonly (readonly [Label, T])[]) => boolean;
   readonly path?: (node: Node<U>) => T | undefined;
   readonly labels?: (node: Node<U>) => OrderedMap<Label, T>;
 }

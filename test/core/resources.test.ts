@@ -1,3 +1,4 @@
+import fc from "fast-check";
 import { expect, test } from "vitest";
 import { putGrant } from "../../src/core/delegation.ts";
 import { type Label, type Name, type Path, parseName, parsePath } from "../../src/core/name.ts";
@@ -11,7 +12,9 @@ import {
   findUnikernel,
   insertBlock,
   insertUnikernel,
+  listUnikernels,
   print,
+  putUnikernel,
   type Resources,
   removeBlock,
   removeUnikernel,
@@ -64,6 +67,24 @@ test("print shows policies, unikernels and block devices, a path and a label of 
       "alice:bob:one unikernel 32 MB",
       "alice:data block device 4 MB",
     ].join("\n"),
+  );
+});
+
+test("listUnikernels finds at and below each path what was put there, whichever paths have nothing but policies", () => {
+  const path = fc.array(fc.constantFrom("a", "b", "c"), { maxLength: 3 });
+  const names = fc.uniqueArray(fc.tuple(path, fc.constantFrom("a", "b", "x")), { selector: String, maxLength: 8 });
+  fc.assert(
+    fc.property(names, fc.array(path), path, (tenants, delegated, asked) => {
+      const grant = { policy, notBefore: 0, used: 0, shared: false, certificate: undefined };
+      const texts = tenants.map(([where, label]) => [...where, label].join(":"));
+      let tree: Resources<string> = delegated.reduce((all, to) => putGrant(all, at(to.join(":")), grant), empty);
+      for (const text of texts) tree = putUnikernel(tree, named(text), { demand, unikernel: text });
+      const listed = listUnikernels(tree, at(asked.join(":"))).map(({ value }) => value.unikernel);
+      const below = tenants.flatMap(([where], index) =>
+        where.slice(0, asked.length).join(":") === asked.join(":") ? (texts[index] ?? []) : [],
+      );
+      expect(listed.toSorted()).toEqual(below.toSorted());
+    }),
   );
 });
 
