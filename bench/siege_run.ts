@@ -11,8 +11,8 @@ import { besiege, type Counts, type Held, parts, type Seen } from "./siege.ts";
 /** Of each kind. */
 const most = 10_000;
 
-/** Milliseconds, and a little: memory is trimmed once more after a minute. */
-const minute = 65_000;
+/** Milliseconds, and some: memory is trimmed once more after a minute. */
+const minute = 75_000;
 
 const counts = readWords(process.argv.slice(2));
 const { seen, before, after } = await besiege(counts, { programs: "bin", rest: minute, tell });

@@ -47,10 +47,8 @@ export class Ebb {
     this.#most = this.#present;
     this.#trim();
     // By then V8 has found out that it has nothing to do, and looked after its garbage.
-    this.#again ??= setTimeout(() => {
-      this.#again = undefined;
-      this.#trim();
-    }, calm).unref();
+    clearTimeout(this.#again);
+    this.#again = setTimeout(this.#trim, calm).unref();
   }
 
   #hasGone(): boolean {
