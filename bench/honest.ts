@@ -35,35 +35,39 @@ export type Order = { readonly kind: "serve"; readonly honesty: Honesty } | { re
 
 export class Honest {
   readonly #child: ChildProcess;
+  /** Rejects when it is gone. */
+  readonly #gone: Promise<never>;
+  readonly #exited: Promise<unknown>;
 
   private constructor(child: ChildProcess) {
     this.#child = child;
+    this.#exited = once(child, "exit");
+    this.#gone = this.#exited.then(() => Promise.reject(new Error("the honest client has ended")));
+    this.#gone.catch(() => undefined);
   }
 
   /** Resolves when it goes on its errands. @param programs - the folder with `honest_client.js`, as seen from above this one */
   static async start(programs: string, honesty: Honesty): Promise<Honest> {
     const path = join(import.meta.dirname, "..", programs, "honest_client.js");
-    const child = spawn(process.execPath, [path], { stdio: ["ignore", "inherit", "inherit", "ipc"] });
-    const ended = once(child, "exit").then(() => Promise.reject(new Error("the honest client does not serve")));
-    const order: Order = { kind: "serve", honesty };
-    child.send(order);
-    await Promise.race([once(child, "message"), ended]);
-    ended.catch(() => undefined);
-    return new Honest(child);
+    const honest = new Honest(spawn(process.execPath, [path], { stdio: ["ignore", "inherit", "inherit", "ipc"] }));
+    await honest.#ask({ kind: "serve", honesty });
+    return honest;
   }
 
   /** What it did since this was asked last, each errand once at least. What is under way is waited for. */
   async account(): Promise<Accounts> {
-    const order: Order = { kind: "account" };
-    this.#child.send(order);
-    const [accounts] = await once(this.#child, "message");
+    const [accounts] = await this.#ask({ kind: "account" });
     return accounts;
   }
 
   async stop(): Promise<void> {
-    if (this.#child.exitCode !== null) return;
-    const ended = once(this.#child, "exit");
-    this.#child.disconnect();
-    await ended;
+    if (this.#child.connected) this.#child.disconnect();
+    await this.#exited;
+  }
+
+  async #ask(order: Order): Promise<Awaited<ReturnType<typeof once>>> {
+    const answer = once(this.#child, "message");
+    this.#child.send(order);
+    return Promise.race([answer, this.#gone]);
   }
 }
