@@ -10,7 +10,7 @@ import { pipeline } from "node:stream";
 import { createDeflate, createInflate } from "node:zlib";
 import { err, ok, type Result } from "../core/result.ts";
 import { attempt, errnoOf, type IoError } from "./io.ts";
-import { receive, type StreamError } from "./stream.ts";
+import { pieceSize, receive, type StreamError } from "./stream.ts";
 
 export type Piece = Result<Uint8Array, IoError>;
 export type Pieces = AsyncIterable<Piece>;
@@ -146,9 +146,6 @@ async function* piecesOf(
     yield err({ kind: "io-failed", action: "read", path, code: errnoOf(thrown) });
   }
 }
-
-/** Bytes that are read, deflated or inflated at once. */
-const pieceSize: number = 64 * 1024;
 
 /** Downloads of one thing in one second that are told apart. */
 const maxNumber = 99;

@@ -4,7 +4,6 @@
  * @module
  */
 import type { Socket } from "node:net";
-import { setTimeout as sleep } from "node:timers/promises";
 import { ChunkReader } from "../codec/chunk.ts";
 import { type FrameError, FrameReader } from "../codec/frame.ts";
 import { ok, type Result } from "../core/result.ts";
@@ -19,6 +18,8 @@ export class Inbox {
   #over = false;
   /** An upload that nobody wants any more may still be read while the next frame is waited for. */
   readonly #waiting: (() => void)[] = [];
+  /** Called when an upload's next pieces are worthwhile, or its last. */
+  #enough: (() => void) | undefined;
   #rest: Uint8Array = nothing;
   #forgotten: Patience | undefined;
 
@@ -28,6 +29,7 @@ export class Inbox {
     this.#frames = new FrameReader(largest);
     const finish = (): void => {
       this.#over = true;
+      this.#enough?.();
       this.#wake();
     };
     socket.on("data", (piece: Uint8Array) => this.#take(piece));
@@ -60,7 +62,7 @@ export class Inbox {
       const come: Uint8Array[] = [];
       ended = this.#readChunks(reader, come);
       if (!ended && lengthOf(come) < worthwhile) {
-        await sleep(moment);
+        await this.#more();
         if (this.#pieces.length > 0) ended = this.#readChunks(reader, come);
       }
       const [first] = come;
@@ -108,6 +110,20 @@ export class Inbox {
     this.#socket.resume();
   }
 
+  /** Resolves when as much has come as another thread is bothered for, when nothing comes any more, or after a moment. */
+  #more(): Promise<void> {
+    if (this.#held >= worthwhile || this.#over) return Promise.resolve();
+    return new Promise((resolve) => {
+      const go = (): void => {
+        clearTimeout(late);
+        this.#enough = undefined;
+        resolve();
+      };
+      const late = setTimeout(go, moment);
+      this.#enough = go;
+    });
+  }
+
   #take(piece: Uint8Array): void {
     if (this.#forgotten !== undefined) {
       this.#throwAway(this.#forgotten);
@@ -116,6 +132,7 @@ export class Inbox {
     this.#pieces.push(piece);
     this.#held += piece.length;
     if (this.#held >= readAhead) this.#socket.pause();
+    if (this.#held >= worthwhile) this.#enough?.();
     this.#wake();
   }
 
@@ -187,7 +204,7 @@ const nothing = new Uint8Array(0);
 
 /** Bytes of a stream for which another thread is bothered at once, and milliseconds in which as much may come otherwise. */
 const worthwhile: number = 256 * 1024;
-const moment = 2;
+const moment = 4;
 
 /** Bytes that are read before they are asked for: a few pieces of a stream. */
 const readAhead: number = 512 * 1024;

@@ -43,25 +43,23 @@ export async function receive(
   look: (chunk: Uint8Array) => void = () => undefined,
 ): Promise<Result<number, StreamError>> {
   let size = 0;
-  const flush = new Flush(file);
+  const writer = new Writer(file, flushed);
   const put = async (chunk: Uint8Array): Promise<void> => {
     if (size + chunk.length > maxBytes) throw new Stop({ kind: "stream-too-large", limit: maxBytes });
     look(chunk);
-    await writeSparse(file, chunk, size);
     size += chunk.length;
-    if (flushed) flush.wrote(chunk.length);
+    await writer.write(chunk);
   };
   try {
     if (compressed) await inflateEach(source, put, { maxBytes, maxRatio });
     else for await (const chunk of named(source)) await put(chunk);
-    await file.truncate(size);
-    await flush.end();
+    await writer.end();
     return ok(size);
   } catch (thrown) {
     return err(streamError(thrown));
   } finally {
     // Nobody may close the file under it.
-    await flush.rest();
+    await writer.rest();
   }
 }
 
@@ -114,6 +112,55 @@ async function* named(source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Ar
     yield* source;
   } catch (thrown) {
     throw new Stop({ kind: "stream-broken", reason: thrown instanceof Error ? thrown.message : String(thrown) });
+  }
+}
+
+/** Writes a file from its beginning, small pieces together: each write is a way to another thread and back. */
+class Writer {
+  readonly #file: FileHandle;
+  readonly #flush: Flush | undefined;
+  /** Where small pieces wait. */
+  #room = new Uint8Array(0);
+  #used = 0;
+  /** Bytes that are written. */
+  #size = 0;
+
+  constructor(file: FileHandle, flushed: boolean) {
+    this.#file = file;
+    this.#flush = flushed ? new Flush(file) : undefined;
+  }
+
+  /** @param chunk - is the sender's again afterwards */
+  async write(chunk: Uint8Array): Promise<void> {
+    if (this.#used + chunk.length > pieceSize) await this.#empty();
+    if (chunk.length >= pieceSize / 2 && this.#used === 0) return this.#put(chunk);
+    if (this.#room.length === 0) this.#room = new Uint8Array(pieceSize);
+    this.#room.set(chunk, this.#used);
+    this.#used += chunk.length;
+  }
+
+  /** Writes the rest, a hole at the end, too. Throws what the disk said meanwhile. */
+  async end(): Promise<void> {
+    await this.#empty();
+    await this.#file.truncate(this.#size);
+    await this.#flush?.end();
+  }
+
+  /** Resolves when the file is nobody's any more. */
+  async rest(): Promise<void> {
+    await this.#flush?.rest();
+  }
+
+  async #empty(): Promise<void> {
+    const waiting = this.#room.subarray(0, this.#used);
+    this.#used = 0;
+    if (waiting.length > 0) await this.#put(waiting);
+  }
+
+  async #put(bytes: Uint8Array): Promise<void> {
+    await writeSparse(this.#file, bytes, this.#size);
+    this.#size += bytes.length;
+    this.#flush?.wrote(bytes.length);
   }
 }
 
@@ -212,5 +259,5 @@ const portion: number = 16 * 1024 * 1024;
 /** Bytes: so many zeros are a hole. */
 const hole: number = 64 * 1024;
 
-/** Bytes inflated or deflated at once: each piece is a way to another thread and back. */
+/** Bytes read, written, inflated or deflated at once: each piece is a way to another thread and back. */
 export const pieceSize: number = 256 * 1024;
