@@ -14,6 +14,7 @@ import { join } from "node:path";
 import type { ByteSource } from "../codec/elf.ts";
 import { ok, type Result } from "../core/result.ts";
 import { attempt, type IoError, makeFolder, syncFolder, writeWhole } from "./io.ts";
+import { letGo } from "./let_go.ts";
 import { receive, type StreamError, type StreamOptions } from "./stream.ts";
 
 export type ImageError = StreamError;
@@ -83,7 +84,10 @@ export function verifyImage(dbdir: string, digest: Uint8Array): Promise<Result<b
   const path = imagePath(dbdir, digest);
   return attempt("read", path, async () => {
     const hash = createHash("sha256");
-    for await (const chunk of createReadStream(path, { highWaterMark: pieceSize })) hash.update(chunk);
+    for await (const chunk of createReadStream(path, { highWaterMark: pieceSize })) {
+      hash.update(chunk);
+      letGo(chunk.length);
+    }
     return hash.digest().equals(digest);
   });
 }

@@ -7,6 +7,7 @@ import type { Socket } from "node:net";
 import { ChunkReader } from "../codec/chunk.ts";
 import { type FrameError, FrameReader } from "../codec/frame.ts";
 import { ok, type Result } from "../core/result.ts";
+import { letGo } from "./let_go.ts";
 
 /** A connection read on demand: frames first, then perhaps a stream; what was not asked for stays in the kernel, but for a little. */
 export class Inbox {
@@ -129,6 +130,7 @@ export class Inbox {
       this.#throwAway(this.#forgotten);
       return;
     }
+    letGo(piece.length);
     this.#pieces.push(piece);
     this.#held += piece.length;
     if (this.#held >= readAhead) this.#socket.pause();

@@ -7,6 +7,7 @@ import type { FileHandle } from "node:fs/promises";
 import { createInflate } from "node:zlib";
 import { err, ok, type Result } from "../core/result.ts";
 import { errnoOf, type IoError } from "./io.ts";
+import { letGo } from "./let_go.ts";
 
 export interface StreamOptions {
   /** Whether the source is one zlib stream. */
@@ -77,6 +78,7 @@ async function inflateEach(
     let size = 0;
     for await (const chunk of inflate) {
       size += chunk.length;
+      letGo(chunk.length);
       if (size > maxRatio * taken + slack) throw new Stop({ kind: "stream-inflates-too-much", limit: maxRatio });
       await put(chunk);
     }

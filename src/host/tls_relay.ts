@@ -16,6 +16,7 @@ import type { DuplexOptions } from "node:stream";
 import type { TLSSocket } from "node:tls";
 import { ChunkReader } from "../codec/chunk.ts";
 import { RecordCutter } from "../codec/tls_record.ts";
+import { letGo } from "./let_go.ts";
 import type { TlsLimits } from "./tls_limits.ts";
 import { errorCode } from "./tls_socket.ts";
 
@@ -130,6 +131,7 @@ class Relay {
 
   #passToClient(piece: Uint8Array): void {
     if (this.#over || this.#last !== undefined) return;
+    letGo(piece.length);
     this.#received += piece.length;
     this.#waiting.push(...this.#messages.push(piece));
     // The daemon would wait for another request. Before, our end would say that the client has gone.
@@ -160,6 +162,7 @@ class Relay {
 
   #takeFromClient(piece: Uint8Array): void {
     if (this.#over) return;
+    letGo(piece.length);
     const rest = this.#passUpload(piece);
     this.#unasked += rest;
     // The daemon would end a subscription at the first byte.
