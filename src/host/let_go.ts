@@ -3,15 +3,13 @@
  * heap; every ten MB of new ones or so it goes through the whole heap to find
  * out which are still needed, on several threads, which takes longer than all
  * else that is done with an upload. They are found as well by a look at the
- * youngest objects alone, in a third of a millisecond, which V8 leaves until
- * those are many: the program has to ask for it.
+ * youngest objects alone, which V8 leaves until those are many: the program has
+ * to ask for it.
  *
  * @module
  */
-import { setFlagsFromString } from "node:v8";
-import { runInNewContext } from "node:vm";
+import { collectYoung } from "./collect.ts";
 
-let collect: (() => void) | undefined;
 let gone = 0;
 
 /** @param length - bytes in buffers that came lately, and are needed no longer or not for long */
@@ -19,15 +17,7 @@ export function letGo(length: number): void {
   gone += length;
   if (gone < portion) return;
   gone = 0;
-  collect ??= findCollector();
-  collect();
-}
-
-/** V8's own, as of a program that is started with --expose-gc. */
-function findCollector(): () => void {
-  setFlagsFromString("--expose-gc");
-  const gc: unknown = runInNewContext("gc");
-  return typeof gc === "function" ? () => void gc({ type: "minor" }) : () => undefined;
+  collectYoung();
 }
 
 /** Bytes: half of what V8 lets come. */

@@ -1,38 +1,39 @@
 /**
- * Memory that goes back to the system: of its own accord glibc keeps what was
- * freed between blocks that were not, which after a crowd is most of what the
- * crowd took.
+ * Memory that goes back to the system: of their own accord glibc keeps what was
+ * freed between blocks that were not, and V8 what its heap had room for, which
+ * after a crowd is most of what the crowd took.
  *
  * @module
  */
+import { getHeapStatistics } from "node:v8";
+import { collectAll } from "./collect.ts";
 import { bindLibc } from "./libc.ts";
 
-/** Gives back what is free, in some milliseconds for 100 MB. */
-export type Trim = () => void;
-
-/** Sets malloc up; without koffi, or without glibc, there is nothing to set, and nothing to give back. */
-export function tuneMalloc(): Trim {
-  const trim = bindLibc((libc) => {
-    // Blocks of this size are glibc's to keep, too, once such blocks have come and gone: up to 64 MB of certificates. With
-    // the threshold set by hand they go back at once.
-    libc.func("int mallopt(int, int)")(mmapThreshold, 1024 * 1024);
-    return libc.func("int malloc_trim(size_t)");
-  });
-  return () => void trim?.(0);
+/**
+ * Blocks of some MB are glibc's to keep, too, once such blocks have come and gone: up to 64 MB of certificates. With the
+ * threshold set by hand they go back at once. Without koffi, or without glibc, there is nothing to set.
+ */
+export function tuneMalloc(): void {
+  bindLibc((libc) => libc.func("int mallopt(int, int)")(mmapThreshold, 1024 * 1024));
 }
 
-/** Looks at how many there are, and trims when a crowd has gone. */
+let trim: ((keep: number) => number) | undefined;
+
+/** Gives back what is free, in some milliseconds for 100 MB. */
+function giveBack(): void {
+  // The guests of a large host are no crowd's, and to go through them all would keep others waiting.
+  if (getHeapStatistics().used_heap_size < largest) collectAll();
+  trim ??= bindLibc((libc) => libc.func("int malloc_trim(size_t)")) ?? (() => 0);
+  trim(0);
+}
+
+/** Looks at how many there are, and gives back what a crowd took when that has gone. */
 export class Ebb {
-  readonly #trim: Trim;
   /** Since the last time. */
   #most = 0;
   #present = 0;
   #timer: NodeJS.Timeout | undefined;
   #again: NodeJS.Timeout | undefined;
-
-  constructor(trim: Trim) {
-    this.#trim = trim;
-  }
 
   /** @param present - how many there are now */
   count(present: number): void {
@@ -45,10 +46,10 @@ export class Ebb {
     this.#timer = undefined;
     if (!this.#hasGone()) return;
     this.#most = this.#present;
-    this.#trim();
+    giveBack();
     // By then V8 has found out that it has nothing to do, and looked after its garbage.
     clearTimeout(this.#again);
-    this.#again = setTimeout(this.#trim, calm).unref();
+    this.#again = setTimeout(giveBack, calm).unref();
   }
 
   #hasGone(): boolean {
@@ -59,9 +60,12 @@ export class Ebb {
 /** Connections that take some megabytes. */
 const crowd = 100;
 
-/** Milliseconds: who comes and goes all the time is no reason to trim all the time. */
+/** Milliseconds: who comes and goes all the time is no reason to do so all the time. */
 const rest = 2000;
 const calm = 60_000;
 
 /** M_MMAP_THRESHOLD of malloc.h. */
 const mmapThreshold = -3;
+
+/** Bytes of a heap that is gone through in well under a tenth of a second. */
+const largest: number = 128 * 1024 * 1024;

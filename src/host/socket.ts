@@ -9,6 +9,7 @@ import { connect, createServer, type Server, type Socket } from "node:net";
 import { dirname } from "node:path";
 import { err, ok, type Result } from "../core/result.ts";
 import { errnoOf, makeFolder } from "./io.ts";
+import { Ebb } from "./memory.ts";
 
 export type ListenError =
   /** Somebody answers there already. */
@@ -48,6 +49,7 @@ export async function listenUnix(
 ): Promise<Result<UnixListener, ListenError>> {
   if (fd === undefined && (await answers(path))) return err({ kind: "socket-in-use", path });
   const open = new Set<Socket>();
+  const ebb = new Ebb();
   const server = createServer({ allowHalfOpen: true }, (socket) => {
     socket.on("error", () => socket.destroy());
     if (open.size >= most) {
@@ -56,7 +58,11 @@ export async function listenUnix(
       open.delete(gone);
     }
     open.add(socket);
-    socket.on("close", () => open.delete(socket));
+    ebb.count(open.size);
+    socket.on("close", () => {
+      open.delete(socket);
+      ebb.count(open.size);
+    });
     serve(socket);
   });
   try {

@@ -81,10 +81,11 @@ class Listener {
   readonly #shares: Shares;
   readonly #server: Server;
   readonly #connections: Set<Connection> = new Set();
-  readonly #ebb = new Ebb(tuneMalloc());
+  readonly #ebb = new Ebb();
   #toldOfSize = Number.NEGATIVE_INFINITY;
 
   constructor(options: TlsOptions, limits: TlsLimits, contexts: TlsContexts, serve: Serve) {
+    tuneMalloc();
     this.#options = options;
     this.#limits = contexts.large.ok ? limits : { ...limits, large: 0 };
     this.#contexts = contexts;
