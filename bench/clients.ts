@@ -5,7 +5,6 @@
  * @module
  */
 import { execFile } from "node:child_process";
-import { randomBytes } from "node:crypto";
 import { mkdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { promisify } from "node:util";
@@ -14,7 +13,7 @@ import { encodeCertificates } from "../src/x509/pem.ts";
 import type { Figure } from "./figure.ts";
 import { type Host, hasClient } from "./hosts.ts";
 import type { Pki } from "./pki.ts";
-import { cpuMicros } from "./processes.ts";
+import { contentOf, measure, megabyte } from "./rounds.ts";
 
 const run = promisify(execFile);
 
@@ -30,8 +29,7 @@ export async function measureClients(
   pki.write(place);
   writeFileSync(join(place, "alice.pem"), encodeCertificates([pki.alice.certificate.raw]));
   writeFileSync(join(place, "alice.key"), encodeKey(pki.alice.key), { mode: 0o600 });
-  const half = randomBytes((size / 2) * 1024 * 1024);
-  writeFileSync(join(place, "content"), Buffer.concat([half, Buffer.alloc(half.length, "fulmar ")]));
+  writeFileSync(join(place, "content"), contentOf(size));
   const figures: Figure[] = [];
   for (const host of hosts.filter(({ who }) => who === "fulmar" || hasClient)) {
     const ask = async (...words: readonly string[]): Promise<string> => {
@@ -46,36 +44,14 @@ export async function measureClients(
     for (const level of [0, 1]) {
       const [what, compression] = [level === 0 ? "" : `, level ${level}`, ["--compression-level", String(level)]];
       const set = (): Promise<string> => ask("set-block", "disk", "content", ...compression);
-      figures.push(await measure(host, `set-block, ${size} MB${what}`, set));
+      figures.push(await measure(host, part, `set-block, ${size} MB${what}`, set));
       const dump = (): Promise<string> => ask("dump-block", "disk", ...compression);
       const check = (said: string): void => checkDump(place, said, size);
-      figures.push(await measure(host, `dump-block, ${size} MB${what}`, dump, check));
+      figures.push(await measure(host, part, `dump-block, ${size} MB${what}`, dump, check));
     }
     await ask("destroy-block", "disk");
   }
   return figures;
-}
-
-/** The middle one of a few: albatross's own takes ten seconds for one. */
-async function measure(
-  host: Host,
-  what: string,
-  one: () => Promise<string>,
-  check: (said: string) => void = () => undefined,
-): Promise<Figure> {
-  const before = cpuMicros(host.pids);
-  const times: number[] = [];
-  for (let at = 0; at < rounds; at++) {
-    const begun = performance.now();
-    const said = await one();
-    times.push(performance.now() - begun);
-    check(said);
-  }
-  const milliseconds = times.toSorted((a, b) => a - b)[Math.floor(rounds / 2)] ?? 0;
-  return {
-    ...{ part: "command lines", what, who: host.who, milliseconds },
-    cpuMicros: (cpuMicros(host.pids) - before) / rounds,
-  };
 }
 
 /** Each says where it saved what came. */
@@ -83,9 +59,9 @@ function checkDump(place: string, said: string, size: number): void {
   const [, file] = /dumped (?:image )?to (\S+)/.exec(said) ?? [];
   if (file === undefined) throw new Error(`nothing was dumped: ${said}`);
   const saved = resolve(place, file);
-  if (statSync(saved).size !== size * 1024 * 1024) throw new Error(`${file} is not the device's content`);
+  if (statSync(saved).size !== size * megabyte) throw new Error(`${file} is not the device's content`);
   rmSync(saved);
 }
 
 const ownClient: string = join(import.meta.dirname, "../bin/fulmar.js");
-const rounds = 3;
+const part = "command lines";

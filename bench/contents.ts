@@ -12,7 +12,8 @@ import { encodeCertificates } from "../src/x509/pem.ts";
 import type { Figure } from "./figure.ts";
 import type { Host } from "./hosts.ts";
 import type { Pki } from "./pki.ts";
-import { cpuMicros, residentMegabytes } from "./processes.ts";
+import { residentMegabytes } from "./processes.ts";
+import { contentOf, measure, megabyte, rounds } from "./rounds.ts";
 
 type Client = Awaited<ReturnType<typeof connect>>;
 
@@ -42,8 +43,7 @@ export async function measureImages(host: Host, pki: Pki, sizes: readonly number
 /** A device of so many MB, filled and read, as it is and compressed on the way. */
 export async function measureBlocks(host: Host, pki: Pki, size: number): Promise<readonly Figure[]> {
   const client = await enter(host, pki);
-  const half = randomBytes((size / 2) * megabyte);
-  const content = Buffer.concat([half, Buffer.alloc(half.length, "fulmar ")]);
+  const content = contentOf(size);
   await client.blocks.create("disk", size);
   const figures: Figure[] = [];
   for (const compression of [0, 1]) {
@@ -79,18 +79,4 @@ export function residents(host: Host, what: string): Figure {
   return { part: "memory", what, who: host.who, megabytes: residentMegabytes(host.pids) };
 }
 
-async function measure(host: Host, part: string, what: string, one: (at: number) => Promise<void>): Promise<Figure> {
-  const before = cpuMicros(host.pids);
-  const times: number[] = [];
-  for (let at = 0; at < rounds; at++) {
-    const begun = performance.now();
-    await one(at);
-    times.push(performance.now() - begun);
-  }
-  const milliseconds = times.toSorted((a, b) => a - b)[Math.floor(rounds / 2)] ?? 0;
-  return { part, what, who: host.who, milliseconds, cpuMicros: (cpuMicros(host.pids) - before) / rounds };
-}
-
 const guest: string = join(import.meta.dirname, "../../guest/hello.spt");
-const megabyte = 1024 * 1024;
-const rounds = 3;

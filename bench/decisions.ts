@@ -7,8 +7,6 @@
  * @module
  */
 import { createHash } from "node:crypto";
-import { setFlagsFromString } from "node:v8";
-import { runInNewContext } from "node:vm";
 import { boot } from "../src/core/boot.ts";
 import type { Command } from "../src/core/command.ts";
 import { type Label, type Name, type Path, parseLabel } from "../src/core/name.ts";
@@ -16,6 +14,7 @@ import { type Policy, unlimited } from "../src/core/policy.ts";
 import type { Event, State } from "../src/core/state.ts";
 import { step } from "../src/core/supervisor.ts";
 import type { UnikernelConfig } from "../src/core/unikernel.ts";
+import { collectAll } from "../src/host/collect.ts";
 
 /** One measured kind of work. */
 export interface Figure {
@@ -40,7 +39,7 @@ export function measureDecisions(sizes: readonly number[]): readonly Figure[] {
       request({ ...name, path: pathOf((index * 7919) % size) }, create),
     );
     // What setting up left behind is nobody's request.
-    collectGarbage();
+    collectAll();
     return [
       measure("create, accepted", request(name, create)),
       measure("create, accepted, anywhere", ...everywhere),
@@ -90,11 +89,6 @@ function figure(bench: string, size: number, state: State, events: readonly Even
   });
   const micros = Math.min(...rounds);
   return { bench, size, micros, perSecond: 1_000_000 / micros };
-}
-
-function collectGarbage(): void {
-  setFlagsFromString("--expose-gc");
-  runInNewContext("gc")();
 }
 
 function sha256(text: string): Uint8Array {

@@ -6,12 +6,12 @@
  * @module
  */
 import type { ChildProcess } from "node:child_process";
-import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync } from "node:fs";
 import { connect, createServer } from "node:net";
 import { join } from "node:path";
 import type { Figure } from "./figure.ts";
 import type { Pki } from "./pki.ts";
-import { onPath, startOther, startOwn, stop } from "./processes.ts";
+import { onPath, startOther, startOwn, stop, writeTender } from "./processes.ts";
 
 export interface Host {
   readonly who: Figure["who"];
@@ -81,9 +81,7 @@ function host(who: Host["who"], port: number, tmpdir: string, children: readonly
 function prepare(folder: string): { readonly tmpdir: string; readonly dbdir: string } {
   const [tmpdir, dbdir] = [join(folder, "run"), join(folder, "db")];
   for (const made of [tmpdir, join(dbdir, "block")]) mkdirSync(made, { recursive: true });
-  const tender = join(dbdir, "solo5-spt");
-  writeFileSync(tender, double);
-  chmodSync(tender, 0o755);
+  writeTender(dbdir, "exec sleep 100000");
   return { tmpdir, dbdir };
 }
 
@@ -105,8 +103,3 @@ function isOpen(where: { readonly path: string } | { readonly port: number; read
     });
   });
 }
-
-const double = `#!/bin/sh
-if [ "$1" = --version ]; then echo "double of solo5-spt"; echo "ABI version 2"; exit 0; fi
-exec sleep 100000
-`;

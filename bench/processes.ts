@@ -4,7 +4,7 @@
  * @module
  */
 import { type ChildProcess, spawn } from "node:child_process";
-import { closeSync, openSync, readdirSync, readFileSync } from "node:fs";
+import { chmodSync, closeSync, openSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
 
 /** A program of this repository, in a Node of its own. @param ready - what it says when it serves */
@@ -59,6 +59,14 @@ export async function stop(child: ChildProcess): Promise<void> {
 
 export function sleep(milliseconds: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, milliseconds));
+}
+
+/** A double of solo5-spt where a daemon looks first: below it every unikernel does the same, a line of sh. */
+export function writeTender(dbdir: string, body: string): void {
+  const version = 'if [ "$1" = --version ]; then echo "double of solo5-spt"; echo "ABI version 2"; exit 0; fi';
+  const file = join(dbdir, "solo5-spt");
+  writeFileSync(file, `#!/bin/sh\n${version}\n${body}\n`);
+  chmodSync(file, 0o755);
 }
 
 /** Whether all of these are on PATH. */

@@ -9,11 +9,11 @@ import { connect as connectUnix, type Socket } from "node:net";
 import { join } from "node:path";
 import { connect, createSecureContext } from "node:tls";
 import { Session } from "../src/client/session.ts";
-import { HeaderReader } from "../src/codec/frame.ts";
 import { encodeMessage } from "../src/codec/wire.ts";
 import type { Command } from "../src/core/command.ts";
 import { parseName } from "../src/core/name.ts";
 import { connectRemote } from "../src/host/client_tls.ts";
+import { Counter } from "./counter.ts";
 import type { Figure } from "./figure.ts";
 import type { Host } from "./hosts.ts";
 import { load } from "./load.ts";
@@ -126,43 +126,6 @@ async function replyOf(socket: Socket): Promise<void> {
   const counter = new Counter(socket);
   await counter.count(1);
   socket.destroy();
-}
-
-/** Counts messages without reading them. */
-class Counter {
-  #seen = 0;
-  #wanted = Number.POSITIVE_INFINITY;
-  #missing = 0;
-  #header = new HeaderReader();
-  #done: (error?: Error) => void = () => undefined;
-
-  constructor(socket: Socket) {
-    socket.on("data", (piece: Buffer) => this.#take(piece));
-    socket.on("error", (error) => this.#done(error));
-    socket.on("close", () => this.#done(new Error("closed without a reply")));
-  }
-
-  count(more: number): Promise<void> {
-    this.#wanted = this.#seen + more;
-    return new Promise((resolve, reject) => {
-      this.#done = (error) => (error === undefined ? resolve() : reject(error));
-    });
-  }
-
-  #take(piece: Buffer): void {
-    for (let at = 0; at < piece.length; ) {
-      if (this.#missing === 0) {
-        at += this.#header.push(piece, at);
-        this.#missing = this.#header.take() ?? 0;
-        continue;
-      }
-      const step = Math.min(this.#missing, piece.length - at);
-      this.#missing -= step;
-      at += step;
-      if (this.#missing === 0) this.#seen += 1;
-    }
-    if (this.#seen >= this.#wanted) this.#done();
-  }
 }
 
 /** Commands under way on one connection. */

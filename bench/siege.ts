@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import type { Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -17,7 +17,7 @@ import { encodeKey } from "../src/x509/keys.ts";
 import { encodeCertificates } from "../src/x509/pem.ts";
 import { type Accounts, Honest, type Honesty } from "./honest.ts";
 import { type Holder, Pki } from "./pki.ts";
-import { residentMegabytes, sleep, startOwn, stop } from "./processes.ts";
+import { residentMegabytes, sleep, startOwn, stop, writeTender } from "./processes.ts";
 import type { Kinds, Rude, Target } from "./siege_sockets.ts";
 import { rawKinds, tlsKinds } from "./siege_strangers.ts";
 import { tenantKinds } from "./siege_tenant.ts";
@@ -74,7 +74,8 @@ export async function besiege(counts: Counts, options: SiegeOptions): Promise<Si
   const folder = mkdtempSync(join(tmpdir(), "fulmar-siege-"));
   const pki = new Pki("ed25519");
   const dbdir = join(folder, "db");
-  prepareTender(dbdir);
+  mkdirSync(dbdir, { mode: 0o711 });
+  writeTender(dbdir, printing);
   const words = ["--tmpdir", folder];
   const daemonWords = ["--dbdir", dbdir, "--no-cage", "--tenders", "spt", "--grace", "1"];
   const daemon = await startOwn(`${programs}/fulmard.js`, [...words, ...daemonWords], /serving/);
@@ -98,14 +99,6 @@ export async function besiege(counts: Counts, options: SiegeOptions): Promise<Si
     await stop(daemon.child);
     rmSync(folder, { recursive: true, force: true });
   }
-}
-
-/** A double, below which every unikernel prints the same. */
-function prepareTender(dbdir: string): void {
-  mkdirSync(dbdir, { mode: 0o711 });
-  const file = join(dbdir, "solo5-spt");
-  writeFileSync(file, tender);
-  chmodSync(file, 0o755);
 }
 
 /** What mallory has before. */
@@ -234,7 +227,5 @@ const alone = 3000;
 /** Tenths of a second. */
 const patience = 300;
 
-const tender = `#!/bin/sh
-if [ "$1" = --version ]; then echo "double of solo5-spt"; echo "ABI version 2"; exit 0; fi
-while :; do echo "a line of some forty characters, no more."; sleep 0.05; done
-`;
+/** What every unikernel does. */
+const printing = 'while :; do echo "a line of some forty characters, no more."; sleep 0.05; done';

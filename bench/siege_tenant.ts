@@ -5,9 +5,10 @@
  * @module
  */
 import type { TLSSocket } from "node:tls";
-import { encodeFrame, frameHeader, HeaderReader } from "../src/codec/frame.ts";
-import { encodeWire } from "../src/codec/wire.ts";
+import { frameHeader } from "../src/codec/frame.ts";
+import { encodeMessage } from "../src/codec/wire.ts";
 import type { Command } from "../src/core/command.ts";
+import { Counter } from "./counter.ts";
 import { ended, hold, type Kinds, secured, shake } from "./siege_sockets.ts";
 
 /** Mallory has the unikernel `vm`, which prints, and the block device `data`. */
@@ -50,24 +51,9 @@ export const tenantKinds: Kinds = {
 
 /** Says it at once, and resolves when so many messages have come back. */
 function answered(socket: TLSSocket, said: Uint8Array, count: number): Promise<void> {
-  const header = new HeaderReader();
-  let answers = 0;
-  let skip = 0;
-  const take = (piece: Buffer): void => {
-    for (let at = 0; at < piece.length; ) {
-      const step = Math.min(skip, piece.length - at);
-      skip -= step;
-      at += step;
-      if (skip > 0 || at === piece.length) continue;
-      at += header.push(piece, at);
-      const length = header.take();
-      if (length === undefined) continue;
-      skip = length;
-      answers += 1;
-    }
-    if (answers >= count && skip === 0) socket.destroy();
-  };
-  socket.on("data", take).once("secureConnect", () => socket.write(said));
+  socket.once("secureConnect", () => socket.write(said));
+  const heard = (): void => void socket.destroy();
+  new Counter(socket).count(count).then(heard, heard);
   return ended(socket);
 }
 
@@ -94,11 +80,9 @@ const tooLarge: Command = {
 const asked = 100;
 const questions: Uint8Array = Buffer.concat(
   Array.from({ length: asked }, (_, number) =>
-    encodeFrame(
-      encodeWire({
-        header: { version: 5, sequence: BigInt(number + 1), name: { path: [] } },
-        payload: { kind: "command", command: { kind: "unikernel-info", form: "current" } },
-      }),
-    ),
+    encodeMessage({
+      header: { version: 5, sequence: BigInt(number + 1), name: { path: [] } },
+      payload: { kind: "command", command: { kind: "unikernel-info", form: "current" } },
+    }),
   ),
 );
