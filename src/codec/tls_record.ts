@@ -7,6 +7,8 @@
  * @module
  */
 
+import { headerSize } from "./frame.ts";
+
 /** Largest content of a TLS record, bytes (RFC 8446 section 5.1). */
 export const maxRecord: number = 16 * 1024;
 
@@ -67,7 +69,5 @@ function messageSize(stream: Uint8Array, at: number): number | undefined {
   if (stream.length < at + headerSize) return undefined;
   return headerSize + new DataView(stream.buffer, stream.byteOffset + at).getUint32(0);
 }
-
-const headerSize = 4;
 
 const nothing: Uint8Array = new Uint8Array(0);

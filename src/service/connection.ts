@@ -9,6 +9,7 @@ import { describeDer } from "../codec/describe.ts";
 import { decodeWire, encodeMessage, type Header, type Payload, type Wire } from "../codec/wire.ts";
 import { root } from "../core/name.ts";
 import { Inbox } from "../host/inbox.ts";
+import { letGo } from "../host/let_go.ts";
 
 type Peer = "local" | "endpoint";
 
@@ -83,7 +84,10 @@ export class Connection {
     const { socket } = this;
     if (socket.destroyed || socket.writableEnded) return false;
     socket.cork();
-    for (const piece of pieces) socket.write(piece);
+    for (const piece of pieces) {
+      socket.write(piece);
+      letGo(piece.length);
+    }
     socket.uncork();
     return this.drained();
   }

@@ -9,7 +9,6 @@ import { encodeImageHead, encodeMessage, type Header } from "../codec/wire.ts";
 import type { Refusal } from "../core/refusal.ts";
 import type { Effect } from "../core/state.ts";
 import type { OutgoingImage } from "../host/image_out.ts";
-import { letGo } from "../host/let_go.ts";
 import type { Connection } from "./connection.ts";
 
 /**
@@ -32,7 +31,6 @@ export async function sendContent(
   let begun: Uint8Array[] = [];
   let held = 0;
   for await (const come of content) {
-    letGo(come.length);
     const parts: Uint8Array[] = [];
     let at = 0;
     while (held + come.length - at >= size) {
